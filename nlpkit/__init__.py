@@ -1,0 +1,68 @@
+"""Text to entities, relations, a knowledge graph and answers: one frozen backbone, small adapters.
+
+    kit = nlpkit.load()
+    doc = kit("Marie Curie was born in Warsaw.")
+    kg = nlpkit.KnowledgeGraph.build("corpus/", kit, path="my.kg")
+    kg.ask("Where was the discoverer of polonium born?")
+
+The names below are imported when they are first used, so that `import nlpkit` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nlpkit.backbone import Backbone
+    from nlpkit.errors import NlpkitError
+    from nlpkit.graph.kg import KnowledgeGraph
+    from nlpkit.graph.records import GraphAnswer
+    from nlpkit.kit import Kit, load
+    from nlpkit.training import evaluate, train
+    from nlpkit.types import Chain, Document, Entity, Example, Label, Mention, Relation, Span
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backbone",
+    "Chain",
+    "Document",
+    "Entity",
+    "Example",
+    "GraphAnswer",
+    "Kit",
+    "KnowledgeGraph",
+    "Label",
+    "Mention",
+    "NlpkitError",
+    "Relation",
+    "Span",
+    "__version__",
+    "evaluate",
+    "load",
+    "train",
+]
+
+_HOMES = {
+    "nlpkit.backbone": ("Backbone",),
+    "nlpkit.errors": ("NlpkitError",),
+    "nlpkit.graph.kg": ("KnowledgeGraph",),
+    "nlpkit.graph.records": ("GraphAnswer",),
+    "nlpkit.kit": ("Kit", "load"),
+    "nlpkit.training": ("evaluate", "train"),
+    "nlpkit.types": ("Chain", "Document", "Entity", "Example", "Label", "Mention", "Relation", "Span"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'nlpkit' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

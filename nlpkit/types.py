@@ -1,0 +1,169 @@
+"""What goes in and what comes out: frozen values, no torch.
+
+Every offset is a half-open character offset into the text as given, in every language.
+A score is a calibrated probability in [0, 1], or None where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from nlpkit.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+MentionKind = Literal["name", "pronoun", "nominal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a text: `text == document.text[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the span as plain JSON types."""
+        return {"text": self.text, "start": self.start, "end": self.end}
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A mention of an entity found in a text."""
+
+    text: str
+    start: int
+    end: int
+    label: str
+    score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entity as plain JSON types."""
+        return {"text": self.text, "start": self.start, "end": self.end, "label": self.label, "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place where a chain is mentioned: by name, by pronoun or by a nominal such as "the company"."""
+
+    text: str
+    start: int
+    end: int
+    kind: MentionKind = "name"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mention as plain JSON types."""
+        return {"text": self.text, "start": self.start, "end": self.end, "kind": self.kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One entity of one document: all its mentions, in the order of the text (a coreference chain)."""
+
+    name: str
+    label: str
+    mentions: tuple[Mention, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the chain as plain JSON types."""
+        return {"name": self.name, "label": self.label, "mentions": [m.to_dict() for m in self.mentions]}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation between two entities of a document.
+
+    `subject` and `object` are mentions; each belongs to exactly one chain of the document.
+    `property` is the id of the relation in its vocabulary (Wikidata: "P19"), `evidence` the
+    sentences that support it, the strongest first.
+    """
+
+    subject: Entity
+    label: str
+    object: Entity
+    score: float | None = None
+    property: str | None = None
+    evidence: tuple[Span, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the relation as plain JSON types."""
+        return {
+            "subject": self.subject.to_dict(),
+            "label": self.label,
+            "property": self.property,
+            "object": self.object.to_dict(),
+            "score": self.score,
+            "evidence": [s.to_dict() for s in self.evidence],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label given to a whole text."""
+
+    label: str
+    score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the label as plain JSON types."""
+        return {"label": self.label, "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text and everything found in it."""
+
+    text: str
+    id: str = ""
+    entities: tuple[Entity, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document as plain JSON types (the shape `nlpkit predict --json` prints)."""
+        return {
+            **({"id": self.id} if self.id else {}),
+            "text": self.text,
+            "entities": [e.to_dict() for e in self.entities],
+            "chains": [c.to_dict() for c in self.chains],
+            "relations": [r.to_dict() for r in self.relations],
+            "labels": {task: label.to_dict() for task, label in self.labels.items()},
+            **({"metadata": dict(self.metadata)} if self.metadata else {}),
+        }
+
+    def to_spacy(self) -> Doc:
+        """Return a spaCy Doc (blank multilingual pipeline) with `ents` set, and relations in `user_data`.
+
+        Entities that do not end on spaCy's token borders are widened to them.
+
+        Raises:
+            MissingExtraError: spaCy is not installed.
+
+        """
+        try:
+            import spacy
+        except ImportError as e:
+            raise MissingExtraError("spacy", "spacy") from e
+        doc = spacy.blank("xx")(self.text)
+        spans = [doc.char_span(e.start, e.end, label=e.label, alignment_mode="expand") for e in self.entities]
+        doc.ents = spacy.util.filter_spans([s for s in spans if s is not None])
+        doc.user_data["relations"] = [r.to_dict() for r in self.relations]
+        return doc
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A document with what a task should find in it: one unit of training or evaluation.
+
+    `document.chains` and `document.relations` hold the gold structure; the relations' subject and
+    object are the first mentions of their chains.
+    """
+
+    document: Document
+    source: str = ""
