@@ -1,0 +1,291 @@
+"""Recipes: what to learn, as data. TOML in, frozen values out, and no key is passed over.
+
+A recipe is found by name (`relation/wikipedia`) among those that travel with nlpkit, or by the path
+of a `.toml` file. Its tables are the dataclasses below: a field's type and rule are what the file may say.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from nlpkit.errors import RecipeError
+
+T = TypeVar("T")
+
+_PACKAGE = Path(__file__).resolve().parent
+_SHIPPED = _PACKAGE / "_tasks"
+_ROOT = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "tasks"
+"""Where recipes live: inside the package in a wheel, beside it in a checkout."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a value must fulfil beyond its type, and how to say so."""
+
+    says: str
+    holds: Callable[[Any], bool]
+
+
+_POSITIVE = _Rule("above 0", lambda v: v > 0)
+_NOT_NEGATIVE = _Rule("0 or above", lambda v: v >= 0)
+_FRACTION = _Rule("from 0 up to, not including, 1", lambda v: 0 <= v < 1)
+_UNIT = _Rule("from 0 to 1", lambda v: 0 <= v <= 1)
+_NOT_EMPTY = _Rule("not empty", bool)
+_LAYERS = _Rule('"all" or "top:N" with N above 0', lambda v: re.fullmatch(r"all|top:[1-9]\d*", v) is not None)
+_MODULES = _Rule(
+    '"all-linear" or a list of module names', lambda v: v == "all-linear" if isinstance(v, str) else len(v) > 0
+)
+_HEADS = _Rule("one head or more, none twice", lambda v: len(v) > 0 and len(set(v)) == len(v))
+_SHA256 = _Rule("64 hexadecimal digits", lambda v: v is None or re.fullmatch(r"[0-9a-f]{64}", v) is not None)
+_MINUTES = _Rule("above 0", lambda v: v is None or v > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Which files to learn from. Names are relative to the folder given as `--data`.
+
+    Without a `dev` file, `hold_out` documents of `train` are drawn with `seed` and kept aside for choosing.
+    """
+
+    format: Annotated[str, _NOT_EMPTY]
+    train: Annotated[str, _NOT_EMPTY]
+    dev: str | None = None
+    test: str | None = None
+    hold_out: Annotated[int, _NOT_NEGATIVE] = 0
+    seed: Annotated[int, _NOT_NEGATIVE] = 13
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """Which few parameters to train inside the backbone.
+
+    `layers` is "all" or "top:N"; `modules` is "all-linear" or the names of linear modules.
+    """
+
+    method: Annotated[str, _NOT_EMPTY] = "lora"
+    rank: Annotated[int, _POSITIVE] = 16
+    alpha: Annotated[float, _POSITIVE] = 32.0
+    dropout: Annotated[float, _FRACTION] = 0.0
+    layers: Annotated[str, _LAYERS] = "all"
+    modules: Annotated[tuple[str, ...] | str, _MODULES] = "all-linear"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """How long and how fast to learn.
+
+    `warmup` is a share of all steps; `batch_tokens`, `window` and `stride` count the backbone's pieces
+    (neighbouring windows overlap by `window - stride`); `minutes` ends the run early, by the clock.
+    """
+
+    epochs: Annotated[int, _POSITIVE] = 10
+    lr: Annotated[float, _POSITIVE] = 1e-3
+    head_lr: Annotated[float, _POSITIVE] = 1e-3
+    warmup: Annotated[float, _FRACTION] = 0.06
+    weight_decay: Annotated[float, _NOT_NEGATIVE] = 0.01
+    batch_tokens: Annotated[int, _POSITIVE] = 1024
+    window: Annotated[int, _POSITIVE] = 256
+    stride: Annotated[int, _POSITIVE] = 128
+    seed: Annotated[int, _NOT_NEGATIVE] = 13
+    minutes: Annotated[float | None, _MINUTES] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to learn: the heads, the data, the backbone, the adapter, the budget and the scores to reach.
+
+    `options` holds a table of settings for each head; the head says which it knows. `goals` holds the
+    least score to reach on the test file, by metric.
+    """
+
+    name: str
+    title: Annotated[str, _NOT_EMPTY]
+    heads: Annotated[tuple[str, ...], _HEADS]
+    licence: Annotated[str, _NOT_EMPTY]
+    data: DataSpec
+    backbone: Annotated[str, _NOT_EMPTY] = "default"
+    backbone_sha256: Annotated[str | None, _SHA256] = None
+    adapter: AdapterSpec = field(default_factory=AdapterSpec)
+    training: TrainingSpec = field(default_factory=TrainingSpec)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    goals: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain JSON types; `from_dict` reads it back."""
+        return _without_nones(asdict(self))
+
+
+def from_dict(table: Mapping[str, Any], *, name: str = "", source: str = "recipe") -> Recipe:
+    """Make a recipe of a table, as a TOML or JSON file holds it.
+
+    Args:
+        table: the keys and values; `name` may be among them.
+        name: the recipe's name where the table has none.
+        source: the file, for messages.
+
+    Raises:
+        RecipeError: an unknown or missing key, a wrong type, or a value out of range.
+
+    """
+    recipe = _read(Recipe, {"name": name, **table}, source, "")
+    _check_whole(recipe, source)
+    return recipe
+
+
+def load(path: str | Path) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Raises:
+        RecipeError: the file cannot be read, is not TOML, or says what a recipe cannot say.
+
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise RecipeError(f"cannot read the recipe {path}: {e.strerror or e}") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise RecipeError(f"{path} is not a TOML file in UTF-8: {e}") from e
+    if "name" in table:
+        raise RecipeError(f"{path}: unknown key 'name'; a recipe is named by its path, remove the line")
+    return from_dict(table, name=_name_of(path), source=str(path))
+
+
+def find(name_or_path: str | Path) -> Recipe:
+    """Find a recipe by the path of its file, or by name among those that travel with nlpkit.
+
+    Raises:
+        RecipeError: no such recipe (the message lists the known ones), or it is broken.
+
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return load(path)
+    # "tasks/relation/wikipedia.toml" names a shipped recipe wherever the command runs.
+    name = path.as_posix().removeprefix("tasks/").removesuffix(".toml")
+    if name in names():
+        return load(_ROOT / f"{name}.toml")
+    near = get_close_matches(name, names(), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise RecipeError(
+        f"no recipe {str(name_or_path)!r}; {hint}known: {', '.join(names())} (nlpkit tasks lists them), "
+        "or the path of a .toml file"
+    )
+
+
+def names() -> list[str]:
+    """Return the names of the recipes that travel with nlpkit, sorted."""
+    return sorted(_name_of(path) for path in _ROOT.rglob("*.toml"))
+
+
+def _name_of(path: Path) -> str:
+    resolved = path.resolve()
+    within = resolved.is_relative_to(_ROOT)
+    return resolved.relative_to(_ROOT).with_suffix("").as_posix() if within else path.stem
+
+
+def _read(cls: type[T], table: Any, source: str, where: str) -> T:
+    """Fill one dataclass from one table, checking every key, type and rule."""
+    if not isinstance(table, Mapping):
+        raise _wrong(source, where, table, "a table")
+    hints = get_type_hints(cls, include_extras=True)
+    specs: dict[str, Field[Any]] = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in specs:
+            raise RecipeError(f"{source}: unknown key {where + key!r}; allowed: {', '.join(specs)}")
+    values = {}
+    for key, spec in specs.items():
+        if key in table:
+            values[key] = _value(hints[key], table[key], source, where + key)
+        elif spec.default is MISSING and spec.default_factory is MISSING:
+            raise RecipeError(f"{source}: the key {where + key!r} is missing; add it")
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any, source: str, key: str) -> Any:
+    """Check one value against its type and, where the type is annotated with one, its rule."""
+    if get_origin(hint) is Annotated:
+        hint, rule = get_args(hint)
+    else:
+        rule = None
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _read(hint, value, source, f"{key}.")
+    if get_origin(hint) is Mapping:
+        return _mapping(get_args(hint)[1], value, source, key)
+    typed = _typed(hint, value)
+    if typed is MISSING:
+        raise _wrong(source, key, value, _says(hint))
+    if rule is not None and not rule.holds(typed):
+        raise _wrong(source, key, value, rule.says)
+    return typed
+
+
+def _mapping(hint: Any, value: Any, source: str, key: str) -> dict[str, Any]:
+    """Read a free table: goals (scores from 0 to 1), or options (a table for each head)."""
+    if not isinstance(value, Mapping):
+        raise _wrong(source, key, value, "a table")
+    if hint is not float:
+        for name, inner in value.items():
+            if not isinstance(inner, Mapping):
+                raise _wrong(source, f"{key}.{name}", inner, "a table")
+        return {name: dict(inner) for name, inner in value.items()}
+    for name, inner in value.items():
+        if _typed(float, inner) is MISSING or not _UNIT.holds(inner):
+            raise _wrong(source, f"{key}.{name}", inner, f"a number {_UNIT.says}")
+    return {name: float(inner) for name, inner in value.items()}
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """Return the value as its type wants it (an int may stand for a float, a list for a tuple), or MISSING."""
+    if isinstance(hint, UnionType):
+        found = (_typed(option, value) for option in get_args(hint))
+        return next((typed for typed in found if typed is not MISSING), MISSING)
+    if hint is float and type(value) in (int, float) and value == value and abs(value) != float("inf"):
+        return float(value)
+    if get_origin(hint) is tuple:
+        whole = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        return tuple(value) if whole else MISSING
+    # type(), not isinstance(): true is no integer in TOML.
+    return value if hint is not float and type(value) is hint else MISSING
+
+
+def _says(hint: Any) -> str:
+    known: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number"}
+    if isinstance(hint, UnionType):
+        return " or ".join(_says(option) for option in get_args(hint) if option is not type(None))
+    return known.get(hint, "a list of strings")
+
+
+def _check_whole(recipe: Recipe, source: str) -> None:
+    """Check what no single key can tell."""
+    training, data = recipe.training, recipe.data
+    if training.stride > training.window:
+        at_most = f"at most training.window ({training.window}), or text is skipped"
+        raise _wrong(source, "training.stride", training.stride, at_most)
+    if data.dev is not None and data.hold_out:
+        raise _wrong(source, "data.hold_out", data.hold_out, "0 where data.dev names a file")
+    for head in recipe.options:
+        if head not in recipe.heads:
+            allowed = ", ".join(recipe.heads)
+            raise RecipeError(f"{source}: options for {head!r}, which is not among the heads; allowed: {allowed}")
+
+
+def _wrong(source: str, key: str, value: Any, allowed: str) -> RecipeError:
+    return RecipeError(f"{source}: {key.rstrip('.')} = {value!r}; allowed: {allowed}")
+
+
+def _without_nones(table: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            plain[key] = _without_nones(value)
+        elif value is not None:
+            plain[key] = list(value) if isinstance(value, tuple) else value
+    return plain
