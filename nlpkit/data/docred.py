@@ -1,0 +1,135 @@
+"""DocRED and Re-DocRED (Yao et al. 2019; Tan et al. 2022): documents with entity clusters and relations.
+
+The files hold tokens; the text is rebuilt with natural spacing, so that a model trained on it sees what
+people write. Relation ids get their English names from `rel_info.json` beside the file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpkit.errors import DataError
+from nlpkit.types import Chain, Document, Entity, Example, Mention, Relation, Span
+
+_NO_SPACE_BEFORE = frozenset([*".,;:!?)]}%'’…", "'s", "’s", "n't", "'re", "'ve", "'d", "'ll"])
+_NO_SPACE_AFTER = frozenset("([{$£€#@")
+_JOINING = frozenset(["-", "/", "–"])
+_QUOTES = frozenset(['"', "“", "”"])
+_WORDLIKE = re.compile(r"\w")
+
+
+def read(path: Path) -> Iterator[Example]:
+    """Read a DocRED JSON list, gzipped or not.
+
+    Raises:
+        DataError: the file is no such list, or a document lacks a key (its number is named).
+
+    """
+    names = _relation_names(path.parent / "rel_info.json")
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as f:
+            records = json.load(f)
+    except (OSError, ValueError) as e:
+        raise DataError(f"{path} is not a JSON file: {e}") from e
+    if not isinstance(records, list):
+        raise DataError(f"{path} holds {type(records).__name__}; a DocRED file is a list of documents")
+    for number, record in enumerate(records):
+        try:
+            yield _example(record, names, f"{path.name}#{number}")
+        except (KeyError, IndexError, TypeError) as e:
+            raise DataError(f"{path}, document {number}: {type(e).__name__} {e}; see the DocRED format") from e
+
+
+def _relation_names(path: Path) -> Mapping[str, str]:
+    if not path.is_file():
+        raise DataError(f"no {path}: the table of relation names (id -> English name) must lie beside the data file")
+    names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return names
+
+
+def _example(record: Mapping[str, Any], names: Mapping[str, str], source: str) -> Example:
+    text, tokens, sentences = rebuild(record["sents"])
+    chains = tuple(_chain(vertex, text, tokens) for vertex in record["vertexSet"])
+    relations = []
+    for label in record.get("labels", ()):
+        subject, object_ = chains[label["h"]], chains[label["t"]]
+        evidence = tuple(sentences[n] for n in label.get("evidence") or () if n < len(sentences))
+        relations.append(
+            Relation(_first(subject), names.get(label["r"], label["r"]), _first(object_), None, label["r"], evidence)
+        )
+    entities = sorted(
+        {(m.start, m.end, c.label) for c in chains for m in c.mentions}, key=lambda e: (e[0], -e[1], e[2])
+    )
+    return Example(
+        Document(
+            text,
+            id=record["title"],
+            entities=tuple(Entity(text[a:b], a, b, label) for a, b, label in entities),
+            chains=chains,
+            relations=tuple(relations),
+        ),
+        source,
+    )
+
+
+def _chain(vertex: Sequence[Mapping[str, Any]], text: str, tokens: Sequence[Sequence[tuple[int, int]]]) -> Chain:
+    spans = sorted({(tokens[m["sent_id"]][m["pos"][0]][0], tokens[m["sent_id"]][m["pos"][1] - 1][1]) for m in vertex})
+    label = Counter(m["type"] for m in vertex).most_common(1)[0][0]
+    mentions = tuple(Mention(text[a:b], a, b) for a, b in spans)
+    return Chain(max((m.text for m in mentions), key=len), label, mentions)
+
+
+def _first(chain: Chain) -> Entity:
+    mention = chain.mentions[0]
+    return Entity(mention.text, mention.start, mention.end, chain.label)
+
+
+def rebuild(sents: Sequence[Sequence[str]]) -> tuple[str, list[list[tuple[int, int]]], list[Span]]:
+    """Join tokens to running text with natural spacing.
+
+    Returns:
+        The text, each token's character offsets by sentence, and the sentences.
+
+    """
+    parts: list[str] = []
+    offsets: list[list[tuple[int, int]]] = []
+    at, open_quote = 0, False
+    for sent in sents:
+        offsets.append([])
+        for n, token in enumerate(sent):
+            before = sent[n - 1] if n else ""
+            after = sent[n + 1] if n + 1 < len(sent) else ""
+            closes = token in _QUOTES and open_quote
+            if at and (n == 0 or _spaced(before, token, after, opened=open_quote)):
+                parts.append(" ")
+                at += 1
+            if token in _QUOTES:
+                open_quote = not closes
+            parts.append(token)
+            offsets[-1].append((at, at + len(token)))
+            at += len(token)
+    text = "".join(parts)
+    return text, offsets, [Span(text[s[0][0] : s[-1][1]], s[0][0], s[-1][1]) for s in offsets if s]
+
+
+def _spaced(before: str, token: str, after: str, *, opened: bool) -> bool:
+    """Say whether a space stands between two tokens; `opened`: a quotation is open before `token`."""
+    if token in _NO_SPACE_BEFORE or before in _NO_SPACE_AFTER:
+        return False
+    if token in _QUOTES:
+        return not opened
+    if before in _QUOTES:
+        return not opened
+    if token in _JOINING or before in _JOINING:
+        left, right = (before, after) if token in _JOINING else ("", token)
+        dash = token if token in _JOINING else before
+        if dash == "–":  # a range of numbers is joined, a dash between words is not
+            return not ((left[-1:].isdigit() or not left) and right[:1].isdigit())
+        return not (_WORDLIKE.match(right[:1]) is not None)
+    return True
