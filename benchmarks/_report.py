@@ -1,0 +1,121 @@
+"""What every benchmark shares: rows of numbers, shown as a table and kept as JSON in `benchmarks/results/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("nlpkit", "torch", "transformers", "peft", "numpy", "networkx", "rapidfuzz")
+"""The packages whose versions may move a number."""
+
+_CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "amx_tile", "asimd")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured number. A ratio's unit is "x"; `spread` is in the unit of `value`, None if measured once."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+    spread: float | None = None
+
+
+def write(name: str, rows: Sequence[Row], data: str) -> Path:
+    """Write `benchmarks/results/NAME.json` and return its path. `data` names the data set, never a path."""
+    report = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "commit": _commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "data": data,
+        "rows": [asdict(row) for row in rows],
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    partial = path.with_suffix(".json.part")
+    partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def show(title: str, rows: Sequence[Row]) -> None:
+    """Print the rows as a table."""
+    table = Table(title=title)
+    table.add_column("what")
+    for heading in ("value", "spread", "goal"):
+        table.add_column(heading, justify="right")
+    table.add_column("unit")
+    for row in rows:
+        table.add_row(row.name, _number(row.value), _number(row.spread), _number(row.goal), row.unit)
+    Console().print(table)
+
+
+def machine() -> str:
+    """Describe the machine by what moves a number: cores, instruction sets, memory. No host name, no path."""
+    parts = [f"{len(_cores())} cores", platform.machine()]
+    flags = _cpu_flags()
+    parts += [flag for flag in _CPU_FLAGS if flag in flags]
+    parts.append(f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB memory")
+    return ", ".join(parts)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _cores() -> set[int]:
+    if sys.platform == "linux":
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.split(":", 1)[1].split()}
+
+
+def _commit() -> str:
+    """Return the short commit, marked "+" where the working tree differs from it; "" outside a repository."""
+    root = Path(__file__).parent.parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{commit}+" if changed else commit
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
