@@ -1,0 +1,53 @@
+"""The card of an adapter: its account, in words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def card(account: Mapping[str, Any]) -> str:
+    """Return the README of an adapter folder, made of nothing but its account."""
+    recipe, backbone, documents = account["recipe"], account["backbone"], account["documents"]
+    adapter, parameters = recipe["adapter"], account["parameters"]
+    parts = [
+        f"---\nlibrary_name: peft\nlicense: {recipe['licence'].lower()}\n---\n",
+        f"# {recipe['name']}\n\n{recipe['title']}.\n",
+        "| | |\n|---|---|",
+        f"| heads | {', '.join(account['heads'])} |",
+        f"| backbone | {backbone['name']} (SHA-256 {backbone['sha256'][:16]}...), frozen |",
+        f"| adapter | {adapter['method']}, rank {adapter['rank']}, layers: {adapter['layers']} |",
+        f"| parameters | {parameters['adapter']:,} in the adapter, {parameters['heads']:,} in the heads |",
+        f"| size | {account['bytes'] / 1e6:.1f} MB (fp16 safetensors) |",
+        f"| data | {recipe['data']['format']}: {recipe['data']['train']}, {documents.get('train', 0)} documents "
+        f"to train on, {documents.get('dev', 0)} to choose on |",
+        f"| licence | {recipe['licence']} |\n",
+        _scores(account),
+        "## Labels\n",
+        *(_labels(kind, config) for kind, config in account["heads"].items()),
+        '## Load\n\n```python\nimport nlpkit\n\nkit = nlpkit.load("path/to/this/folder")\n```\n',
+    ]
+    return "\n".join(parts)
+
+
+def _scores(account: Mapping[str, Any]) -> str:
+    columns = {f"{split}": dict(scores) for split, scores in account["scores"].items()}
+    columns |= {name: dict(scores) for name, scores in account.get("compared", {}).items()}
+    metrics = list(dict.fromkeys(m for scores in columns.values() for m in scores))
+    lines = ["## Scores\n", f"| metric | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for metric in metrics:
+        cells = [f"{scores[metric]:.4f}" if metric in scores else "" for scores in columns.values()]
+        lines.append(f"| {metric} | {' | '.join(cells)} |")
+    lines.append(
+        "\n`ner_*`: strict characters and type. `relation_*`: from raw text, a triple counts when both its entities "
+        "share a mention of the right type with the gold ones. `relation_given_*`: with the gold entities given. "
+        "`dev` was used to choose and to calibrate; `test` was read once.\n"
+    )
+    return "\n".join(lines)
+
+
+def _labels(kind: str, config: Mapping[str, Any]) -> str:
+    relations = config.get("relations")
+    if relations:
+        return f"`{kind}`: " + ", ".join(f"{name} ({key})" for key, name in relations.items()) + "\n"
+    return f"`{kind}`: " + ", ".join(config["labels"]) + "\n"

@@ -1,0 +1,104 @@
+"""What every head is: hidden states in, typed results out, and the loss. Five verbs, the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from nlpkit.backbone import Hidden
+from nlpkit.text import Window
+from nlpkit.types import Document
+
+
+@runtime_checkable
+class Head(Protocol):
+    """One kind of task on top of a backbone; also a `torch.nn.Module`.
+
+    Attributes:
+        kind: the name of the task kind, as recipes say it.
+        needs: kinds whose results this one reads; they decode first, from the same hidden states.
+        reads_attention: whether `Hidden.attention` must be filled.
+
+    """
+
+    kind: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+    reads_attention: ClassVar[bool]
+
+    @classmethod
+    def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> Head:
+        """Make a fresh head for the labels that the gold documents hold."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """Return what `from_config` needs, as plain JSON types: labels, sizes, thresholds."""
+        ...
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Head:
+        """Make a head of the same shape; its weights come from the saved tensors."""
+        ...
+
+    def gold(self, document: Document) -> Document:
+        """Return the document with just what this head is to find."""
+        ...
+
+    def targets(self, window: Window, gold: Document) -> Any:
+        """Return what the loss compares with, for one window."""
+        ...
+
+    def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[Any]) -> Tensor:
+        """Return the mean loss of a batch. *Shape:* ()."""
+        ...
+
+    def decode(self, hidden: Hidden, windows: Sequence[Window], found: Sequence[Document]) -> list[Document]:
+        """Return, for each window, what was found so far and what this head finds in it."""
+        ...
+
+    def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
+        """Return the metrics of this kind of task."""
+        ...
+
+    def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
+        """Return the metrics of each label."""
+        ...
+
+    def calibrate(self, predict: Callable[[], list[Document]], golds: Sequence[Document]) -> None:
+        """Make scores probabilities and choose thresholds, on documents that were not trained on.
+
+        `predict` decodes those documents with this head as it is at that moment.
+        """
+        ...
+
+
+def platt(margins: Sequence[float], right: Sequence[bool], steps: int = 50) -> tuple[float, float]:
+    """Fit probability = sigmoid(a * margin + b) by maximum likelihood (Platt 1999), by Newton's method in float64.
+
+    Returns (1, 0) where there is nothing to fit: no margins, or all right, or all wrong.
+    """
+    if not margins or all(right) or not any(right):
+        return 1.0, 0.0
+    x = torch.stack([torch.tensor(margins), torch.ones(len(margins))], dim=1).double()
+    n_right = sum(right)
+    # Platt's targets: never quite 0 or 1, so that separable data has a finite answer.
+    y = torch.where(torch.tensor(right), (n_right + 1.0) / (n_right + 2.0), 1.0 / (len(right) - n_right + 2.0)).double()
+    w = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    for _ in range(steps):
+        p = torch.sigmoid(x @ w)
+        gradient = x.T @ (p - y)
+        hessian = (x * (p * (1 - p)).unsqueeze(1)).T @ x + 1e-6 * torch.eye(2, dtype=torch.float64)
+        step = torch.linalg.solve(hessian, gradient)
+        w = w - step.clamp(-2, 2)
+        if float(step.abs().max()) < 1e-9:
+            break
+    return float(w[0]), float(w[1])
+
+
+def feed_forward(width_in: int, width: int, width_out: int, dropout: float) -> nn.Sequential:
+    """Return a two-layer network with GELU and dropout."""
+    return nn.Sequential(
+        nn.Dropout(dropout), nn.Linear(width_in, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width_out)
+    )

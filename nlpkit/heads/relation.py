@@ -1,0 +1,367 @@
+"""Relations between the entities of a document: ATLOP (Zhou et al. 2021) on the states that `ner` read.
+
+An entity is all its mentions: the log-sum-exp of their states. For each pair the last layer's attention of both
+points at the words that matter for the two (localised context); a grouped bilinear map scores every relation
+against a threshold class learnt with it (adaptive threshold). No markers, no second encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nlpkit.backbone import Hidden
+from nlpkit.chains import chains_of
+from nlpkit.heads.base import platt
+from nlpkit.metrics import total, triple_counts
+from nlpkit.text import Window, sentences
+from nlpkit.types import Chain, Document, Entity, Relation, Span
+
+_FLOOR = 0.02
+"""Probability before calibration below which a triple does not take part in it."""
+_DISTANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """The pairs of one window: mention pieces by chain, types, and which chains are paired.
+
+    `pieces[c]` holds the half-open piece ranges of chain c's mentions; `subjects`, `objects` *(n_pairs,)* number
+    chains; `labels` *(n_pairs, n_relations + 1)*, its first column the threshold class, is None outside training.
+    """
+
+    pieces: list[list[tuple[int, int]]]
+    types: list[int]
+    subjects: NDArray[np.int64]
+    objects: NDArray[np.int64]
+    distances: NDArray[np.int64]
+    labels: Tensor | None = None
+
+
+class RelationHead(nn.Module):
+    """Scores every relation for every ordered pair of entities whose types ever had one in training.
+
+    Args:
+        hidden_width: width of the backbone's states.
+        relations: relation names by property id, in the order of the classes.
+        types: entity types.
+        pair_types: (subject type, object type) pairs that can have a relation.
+        width: width of a pair's two sides.
+        block: width of a group of the bilinear map.
+        dropout: share of a pair's two sides dropped in training.
+        calibration: slope and offset that make a probability of a margin over the threshold class (Platt 1999).
+        threshold: least probability that is reported.
+
+    """
+
+    kind: ClassVar[str] = "relation"
+    needs: ClassVar[tuple[str, ...]] = ("ner",)
+    reads_attention: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        hidden_width: int,
+        relations: Mapping[str, str],
+        types: Sequence[str],
+        pair_types: Sequence[Sequence[str]],
+        *,
+        width: int = 384,
+        block: int = 32,
+        type_width: int = 32,
+        dropout: float = 0.2,
+        calibration: Sequence[float] = (1.0, 0.0),
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.hidden_width, self.relations, self.types = hidden_width, dict(relations), tuple(types)
+        self.pair_types = tuple((str(s), str(o)) for s, o in pair_types)
+        self.width, self.block, self.type_width, self.dropout = width, block, type_width, dropout
+        self.calibration, self.threshold = (float(calibration[0]), float(calibration[1])), float(threshold)
+        self._ids = tuple(self.relations)
+        self._allowed = np.zeros((len(self.types), len(self.types)), dtype=bool)
+        for subject, object_ in self.pair_types:
+            self._allowed[self.types.index(subject), self.types.index(object_)] = True
+        self.type_states = nn.Embedding(len(self.types), type_width)
+        self.distance_states = nn.Embedding(2 * len(_DISTANCES) + 2, width)
+        self.subject_entity = nn.Linear(hidden_width + type_width, width)
+        self.object_entity = nn.Linear(hidden_width + type_width, width)
+        self.subject_context = nn.Linear(hidden_width, width, bias=False)
+        self.object_context = nn.Linear(hidden_width, width, bias=False)
+        self.bilinear = nn.Linear(width * block, len(self._ids) + 1)
+        nn.init.normal_(self.distance_states.weight, std=0.02)
+
+    @classmethod
+    def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> RelationHead:
+        """Make a fresh head for the relations, types and type pairs in the gold documents."""
+        relations = {r.property or r.label: r.label for d in golds for r in d.relations}
+        types = sorted({c.label for d in golds for c in d.chains})
+        pairs = sorted({(r.subject.label, r.object.label) for d in golds for r in d.relations})
+        return cls(hidden_width, dict(sorted(relations.items())), types, pairs, **options)
+
+    def config(self) -> dict[str, Any]:
+        """Return what `from_config` needs, as plain JSON types."""
+        return {
+            "hidden_width": self.hidden_width,
+            "relations": self.relations,
+            "types": list(self.types),
+            "pair_types": [list(p) for p in self.pair_types],
+            "width": self.width,
+            "block": self.block,
+            "type_width": self.type_width,
+            "dropout": self.dropout,
+            "calibration": list(self.calibration),
+            "threshold": self.threshold,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> RelationHead:
+        """Make a head of the same shape."""
+        return cls(**config)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the relations."""
+        return tuple(self.relations.values())
+
+    def gold(self, document: Document) -> Document:
+        """Return the document with its chains and relations."""
+        return replace(document, entities=())
+
+    def targets(self, window: Window, gold: Document) -> _Pairs:
+        """Return the window's pairs with their relations."""
+        pairs, chains = self._pairs(window, gold.chains)
+        numbers = {(m.start, m.end, c.label): n for n, c in enumerate(chains) for m in c.mentions}
+        true: dict[tuple[int, int], list[int]] = {}
+        for relation in gold.relations:
+            ends = [numbers.get((e.start, e.end, e.label)) for e in (relation.subject, relation.object)]
+            if ends[0] is not None and ends[1] is not None:
+                true.setdefault((ends[0], ends[1]), []).append(self._ids.index(relation.property or relation.label))
+        labels = torch.zeros(len(pairs.subjects), len(self._ids) + 1)
+        for row, pair in enumerate(zip(pairs.subjects.tolist(), pairs.objects.tolist(), strict=True)):
+            labels[row, [n + 1 for n in true.get(pair, [-1])]] = 1.0
+        return replace(pairs, labels=labels)
+
+    def _pairs(self, window: Window, chains: Sequence[Chain]) -> tuple[_Pairs, list[Chain]]:
+        """Return the pairs among the chains that this window holds, and those chains with only mentions it holds."""
+        kept, pieces = [], []
+        for chain in chains:
+            inside = [(m, window.pieces(m.start, m.end)) for m in chain.mentions]
+            inside = [(m, p) for m, p in inside if p[1] > p[0]]
+            if inside and chain.label in self.types:
+                kept.append(replace(chain, mentions=chain.mentions))
+                pieces.append([p for _, p in inside])
+        types = [self.types.index(c.label) for c in kept]
+        paired = self._allowed[np.ix_(types, types)] if types else np.zeros((0, 0), dtype=bool)
+        np.fill_diagonal(paired, False)
+        subjects, objects = np.nonzero(paired)
+        distances = _distances(pieces)[subjects, objects] if len(subjects) else np.zeros(0, np.int64)
+        return _Pairs(pieces, types, subjects, objects, distances), kept
+
+    def _features(self, states: Tensor, attention: Tensor, pairs: _Pairs) -> tuple[Tensor, Tensor, Tensor]:
+        """Return both sides of each pair *(n_pairs, width)*, and where its context lies *(n_pairs, n_pieces)*.
+
+        `states` *(n_pieces, hidden_width)* and `attention` *(n_heads, n_pieces, n_pieces)* are one window's.
+        """
+        owner = [c for c, mentions in enumerate(pairs.pieces) for _ in mentions]
+        reads = torch.zeros(len(owner), len(states))
+        for row, (first, last) in enumerate(m for mentions in pairs.pieces for m in mentions):
+            reads[row, first:last] = 1.0 / (last - first)
+        member = torch.zeros(len(pairs.pieces), len(owner))
+        member[owner, range(len(owner))] = 1.0
+        mentions = reads @ states
+        # log-sum-exp over the mentions of each chain, by masking the others out
+        masked = mentions.unsqueeze(0) + (1 - member).unsqueeze(-1) * -1e4
+        entities = torch.cat([masked.logsumexp(1), self.type_states(torch.tensor(pairs.types))], dim=1)
+        looks = torch.einsum("ep,hpq->ehq", member @ reads / member.sum(1, keepdim=True), attention)
+        subjects, objects = torch.from_numpy(pairs.subjects), torch.from_numpy(pairs.objects)
+        both = torch.einsum("ehq,fhq->efq", looks, looks)[subjects, objects]
+        both = both / (both.sum(1, keepdim=True) + 1e-10)
+        context = both @ states
+        distance = self.distance_states(torch.from_numpy(pairs.distances))
+        left = self.subject_entity(entities)[subjects] + self.subject_context(context) + distance
+        right = self.object_entity(entities)[objects] + self.object_context(context)
+        drop = nn.functional.dropout
+        return (
+            drop(left.tanh(), self.dropout, self.training),
+            drop(right.tanh(), self.dropout, self.training),
+            both,
+        )
+
+    def _logits(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return the grouped bilinear scores, the threshold class first. *Shape:* (n_pairs, n_relations + 1)."""
+        left = left.view(len(left), -1, self.block, 1)
+        right = right.view(len(right), -1, 1, self.block)
+        logits: Tensor = self.bilinear((left * right).flatten(1))
+        return logits
+
+    def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[_Pairs]) -> Tensor:
+        """Return the adaptive-threshold loss, averaged over pairs."""
+        assert hidden.attention is not None
+        sides = [
+            self._features(hidden.states[n], hidden.attention[n], pairs)[:2]
+            for n, pairs in enumerate(targets)
+            if len(pairs.subjects)
+        ]
+        if not sides:
+            return hidden.states.sum() * 0.0
+        logits = self._logits(torch.cat([s[0] for s in sides]), torch.cat([s[1] for s in sides]))
+        labels = torch.cat([p.labels for p in targets if p.labels is not None and len(p.subjects)])
+        return adaptive_threshold_loss(logits, labels)
+
+    def decode(self, hidden: Hidden, windows: Sequence[Window], found: Sequence[Document]) -> list[Document]:
+        """Return each window's document with its chains (found by `chains_of` unless given) and relations."""
+        assert hidden.attention is not None
+        results = []
+        for n, (window, document) in enumerate(zip(windows, found, strict=True)):
+            chains = document.chains or chains_of(window.text, document.entities, _sentences(window))
+            pairs, kept = self._pairs(window, chains)
+            relations: list[Relation] = []
+            if len(pairs.subjects):
+                left, right, both = self._features(hidden.states[n], hidden.attention[n], pairs)
+                relations = self._relations(self._logits(left, right), both, pairs, kept, window)
+            results.append(replace(document, chains=tuple(chains), relations=tuple(relations)))
+        return results
+
+    def _relations(
+        self, logits: Tensor, both: Tensor, pairs: _Pairs, chains: Sequence[Chain], window: Window
+    ) -> list[Relation]:
+        slope, offset = self.calibration
+        probabilities = torch.sigmoid(slope * (logits[:, 1:] - logits[:, :1]) + offset)
+        rows, classes = torch.nonzero(probabilities >= self.threshold, as_tuple=True)
+        if not len(rows):
+            return []
+        evidence = _Evidence(window, both)
+        found = []
+        for row, number in zip(rows.tolist(), classes.tolist(), strict=True):
+            subject, object_ = chains[pairs.subjects[row]], chains[pairs.objects[row]]
+            found.append(
+                Relation(
+                    _mention(subject, window),
+                    self.relations[self._ids[number]],
+                    _mention(object_, window),
+                    float(probabilities[row, number]),
+                    self._ids[number] if self._ids[number] != self.relations[self._ids[number]] else None,
+                    evidence.of(row, subject, object_),
+                )
+            )
+        return sorted(found, key=lambda r: -(r.score or 0.0))
+
+    def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
+        """Return micro precision, recall and F1 of triples: both chains share a mention of the right type with gold.
+
+        `boundary_f1` does not ask for the types (Taillé et al. 2020: never compare the two).
+        """
+        pairs = list(zip(predicted, golds, strict=True))
+        strict = total(triple_counts(p, g) for p, g in pairs)
+        return strict.to_dict() | {"boundary_f1": total(triple_counts(p, g, typed=False) for p, g in pairs).f1}
+
+    def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
+        """Return precision, recall and F1 of each relation, from raw text."""
+        return {
+            label: total(
+                triple_counts(_only(p, label), _only(g, label)) for p, g in zip(predicted, golds, strict=True)
+            ).to_dict()
+            for label in self.labels
+        }
+
+    def calibrate(self, predict: Callable[[], list[Document]], golds: Sequence[Document]) -> None:
+        """Fit probabilities to how often triples are right, and choose the threshold with the best F1."""
+        self.calibration, self.threshold = (1.0, 0.0), _FLOOR
+        margins, right, n_gold = [], [], 0
+        for document, gold in zip(predict(), golds, strict=True):
+            n_gold += len(gold.relations)
+            for relation in document.relations:
+                score = min(relation.score or _FLOOR, 1 - 1e-7)
+                margins.append(float(np.log(score / (1 - score))))
+                right.append(triple_counts(replace(document, relations=(relation,)), gold).hits > 0)
+        self.calibration = platt(margins, right)
+        self.threshold = _best_threshold(margins, right, n_gold, self.calibration)
+
+
+def _only(document: Document, label: str) -> Document:
+    return replace(document, relations=tuple(r for r in document.relations if r.label == label))
+
+
+def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the adaptive-threshold loss of ATLOP (Zhou et al. 2021, eq. 12), averaged over pairs.
+
+    Positive relations are pushed above the threshold class (column 0), all others below it.
+    Both arguments: *Shape:* (n_pairs, n_relations + 1).
+    """
+    threshold = torch.zeros_like(labels)
+    threshold[:, 0] = 1.0
+    positive = labels.clone()
+    positive[:, 0] = 0.0
+    above = (logits - (1 - positive - threshold) * 1e30).log_softmax(-1)
+    below = (logits - positive * 1e30).log_softmax(-1)
+    return -((above * positive).sum(1) + below[:, 0]).mean()
+
+
+def _distances(pieces: Sequence[Sequence[tuple[int, int]]]) -> NDArray[np.int64]:
+    """Return the bucket of the signed distance between the nearest mentions of each two chains. *Shape:* (n, n)."""
+    owner = np.array([c for c, mentions in enumerate(pieces) for _ in mentions])
+    starts = np.array([first for mentions in pieces for first, _ in mentions])
+    gaps = starts[None, :] - starts[:, None]
+    order = np.argsort(-np.abs(gaps), axis=None)
+    rows, columns = np.unravel_index(order, gaps.shape)
+    nearest = np.zeros((len(pieces), len(pieces)), dtype=np.int64)
+    nearest[owner[rows], owner[columns]] = gaps[rows, columns]  # the nearest is written last
+    buckets = np.searchsorted(_DISTANCES, np.abs(nearest), side="right")
+    return np.where(nearest < 0, buckets + len(_DISTANCES) + 1, buckets)
+
+
+def _mention(chain: Chain, window: Window) -> Entity:
+    """Return the first named mention of a chain within a window, as an entity."""
+    inside = [m for m in chain.mentions if window.pieces(m.start, m.end)[1]]
+    mention = next((m for m in inside if m.kind == "name"), (inside or chain.mentions)[0])
+    return Entity(mention.text, mention.start, mention.end, chain.label)
+
+
+class _Evidence:
+    """Which sentences support a pair: where both are named and the localised context looks most."""
+
+    def __init__(self, window: Window, both: Tensor) -> None:
+        self._sentences = _sentences(window)
+        pieces = [window.pieces(s.start, s.end) for s in self._sentences]
+        self._mass = np.stack([both[:, a:b].sum(1).numpy() for a, b in pieces], axis=1)
+
+    def of(self, row: int, subject: Chain, object_: Chain) -> tuple[Span, ...]:
+        """Return the best sentence that mentions both; without one, the best of each, in the order of the text."""
+        names_subject = np.array([_holds(s, subject) for s in self._sentences])
+        names_object = np.array([_holds(s, object_) for s in self._sentences])
+        mass = self._mass[row]
+        shared = names_subject & names_object
+        if shared.any():
+            return (self._sentences[int(np.argmax(np.where(shared, mass, -1.0)))],)
+        best = {int(np.argmax(np.where(has, mass, -1.0))) for has in (names_subject, names_object) if has.any()}
+        return tuple(self._sentences[n] for n in sorted(best))
+
+
+def _sentences(window: Window) -> list[Span]:
+    """Return the sentences of the text that a window covers."""
+    body = window.offsets[window.offsets[:, 0] >= 0]
+    first, last = int(body[0, 0]), int(body[-1, 1])
+    return [Span(s.text, s.start + first, s.end + first) for s in sentences(window.text[first:last])]
+
+
+def _holds(sentence: Span, chain: Chain) -> bool:
+    return any(sentence.start <= m.start and m.end <= sentence.end for m in chain.mentions)
+
+
+def _best_threshold(
+    margins: Sequence[float], right: Sequence[bool], n_gold: int, calibration: tuple[float, float]
+) -> float:
+    """Return the probability from which on reporting gives the best F1."""
+    if not margins or not any(right):
+        return 0.5
+    order = np.argsort(-np.array(margins))
+    hits = np.cumsum(np.array(right)[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + n_gold)
+    margin = float(np.array(margins)[order][int(np.argmax(f1))])
+    return float(1 / (1 + np.exp(-(calibration[0] * margin + calibration[1]))))

@@ -1,0 +1,369 @@
+"""One training loop for every recipe; it holds no task's name.
+
+The trained parameters, the optimiser and the step go to disk at intervals: a run that was stopped goes on where
+it was, and randomness is drawn anew from (seed, step), so that it ends as an unbroken run would.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nlpkit import checkpoint, engine, recipes
+from nlpkit.adapters import Adapted
+from nlpkit.backbone import Backbone
+from nlpkit.data import read
+from nlpkit.data.batches import token_budget
+from nlpkit.engine import Reading
+from nlpkit.errors import DataError, RecipeError
+from nlpkit.heads import head_class, in_order
+from nlpkit.heads.base import Head
+from nlpkit.recipes import Recipe
+from nlpkit.text import Window
+from nlpkit.types import Document
+
+ADAPTER = "default"
+SAVE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training run is. `dev` holds the scores after the last whole epoch; times are in seconds."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    seconds_left: float
+    dev: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores of a trained task on a data file."""
+
+    task: str
+    data: str
+    n: int
+    scores: dict[str, float]
+    per_label: dict[str, dict[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evaluation as plain JSON types."""
+        return asdict(self)
+
+
+def train(
+    recipe: str | Path | Recipe,
+    *,
+    data: str | Path,
+    out: str | Path,
+    progress: Callable[[Progress], None] | None = None,
+    resume: bool = True,
+) -> Path:
+    """Train what a recipe says and write the adapter folder.
+
+    Args:
+        recipe: a Recipe, a recipe's name, or the path of its file.
+        data: the folder that holds the recipe's data files.
+        out: the folder to write; an unfinished run leaves its state in `out/.training`.
+        progress: called after every step.
+        resume: go on from the state found in `out`; False starts afresh.
+
+    Returns:
+        The folder `out`.
+
+    Raises:
+        RecipeError, DataError: the recipe or the data is at fault.
+        BackboneError: the recipe's backbone cannot be had.
+
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else recipes.find(recipe)
+    run = Run(chosen, Path(data), Path(out))
+    if resume:
+        run.resume()
+    run.fit(progress)
+    return run.finish()
+
+
+def evaluate(
+    adapter: str | Path, *, data: str | Path, format: str | None = None, backbone: Backbone | None = None
+) -> Evaluation:
+    """Score a trained adapter on a data file, from raw text.
+
+    Args:
+        adapter: an adapter folder, or the name of a shipped one.
+        data: the file to read.
+        format: the file's format; by default that of the adapter's recipe.
+        backbone: a loaded backbone to use; by default the one that the adapter names is loaded.
+
+    """
+    loaded = checkpoint.load(checkpoint.locate(adapter), backbone)
+    golds = [e.document for e in read(Path(data), format or loaded.recipe.data.format)]
+    with loaded.adapted.using(loaded.name) as model:
+        scores, per_label = _scores(model, loaded.heads, golds, loaded.reading)
+    return Evaluation(loaded.recipe.name, Path(data).name, len(golds), scores, per_label)
+
+
+class Run:
+    """A training run: model, data and state."""
+
+    def __init__(self, recipe: Recipe, folder: Path, out: Path) -> None:
+        self.recipe, self.folder, self.out = recipe, folder, out
+        self.state_folder = out / ".training"
+        spec = recipe.training
+        torch.manual_seed(spec.seed)
+        self.train_docs, self.dev_docs = _split(recipe, folder)
+        backbone = Backbone.from_pretrained(recipe.backbone, sha256=recipe.backbone_sha256)
+        self.adapted = Adapted(backbone)
+        self.adapted.add(ADAPTER, recipe.adapter)
+        self.heads = [
+            head_class(kind).fit(self.train_docs, backbone.hidden_width, recipe.options.get(kind, {}))
+            for kind in in_order(recipe.heads)
+        ]
+        self.reading = Reading(spec.window, spec.window - spec.stride)
+        self.windows = [w for n, d in enumerate(self.train_docs) for w in self.reading.windows(backbone, d.text, n)]
+        if not self.windows:
+            raise DataError(f"no text to train on in {folder / recipe.data.train}")
+        golds = [[head.gold(d) for d in self.train_docs] for head in self.heads]
+        self.targets = {
+            id(w): [head.targets(w, golds[h][w.document]) for h, head in enumerate(self.heads)] for w in self.windows
+        }
+        self.parameters = dict(self._named_parameters())
+        self.optimizer = self._optimizer()
+        self.epoch_steps = len(list(token_budget(self.windows, spec.batch_tokens, random.Random(spec.seed))))
+        self.steps = self.epoch_steps * spec.epochs
+        self.step, self.best, self.dev = 0, -1.0, dict[str, float]()
+
+    def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        yield from ((f"adapter.{n}", p) for n, p in self.adapted.named_parameters(ADAPTER))
+        for head in self._modules:
+            kind = getattr(head, "kind", "")
+            yield from ((f"{kind}.{n}", p) for n, p in head.named_parameters())
+
+    @property
+    def _modules(self) -> list[nn.Module]:
+        return [head for head in self.heads if isinstance(head, nn.Module)]
+
+    def _optimizer(self) -> torch.optim.AdamW:
+        spec = self.recipe.training
+        groups = [
+            {"params": [p for n, p in self.parameters.items() if n.startswith("adapter.")], "lr": spec.lr},
+            {"params": [p for n, p in self.parameters.items() if not n.startswith("adapter.")], "lr": spec.head_lr},
+        ]
+        for group in groups:
+            group["initial_lr"] = group["lr"]
+        return torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=spec.weight_decay)
+
+    def fit(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Train to the end of the recipe's budget, saving on the way; Ctrl-C leaves a state to go on from."""
+        began, first, saved = time.monotonic(), self.step, time.monotonic()
+        try:
+            while self.step < self.steps:
+                loss = 0.0
+                for batch in self._epoch_batches():
+                    loss = self._train_step(batch)
+                    self.step += 1
+                    if progress:
+                        rate = (time.monotonic() - began) / (self.step - first)
+                        epoch = (self.step - 1) // self.epoch_steps
+                        progress(
+                            Progress(self.step, self.steps, epoch, loss, rate * (self.steps - self.step), self.dev)
+                        )
+                    if time.monotonic() - saved > SAVE_SECONDS and self.step % self.epoch_steps:
+                        self._save("last")
+                        saved = time.monotonic()
+                self._end_epoch()
+                saved = time.monotonic()
+        except KeyboardInterrupt:
+            self._save("last")
+            raise
+
+    def _epoch_batches(self) -> Iterator[list[Window]]:
+        """Yield the batches of the present epoch that are still to come."""
+        spec = self.recipe.training
+        epoch, done = divmod(self.step, self.epoch_steps)
+        batches = list(token_budget(self.windows, spec.batch_tokens, random.Random(spec.seed * 1000 + epoch)))
+        # Shuffling may cut an epoch into a batch more or less: the plan counts `epoch_steps` for each.
+        while len(batches) < self.epoch_steps:
+            batches.append(batches[len(batches) % 7])
+        yield from batches[done : self.epoch_steps]
+
+    def _train_step(self, batch: list[Window]) -> float:
+        spec = self.recipe.training
+        torch.manual_seed(spec.seed * 1_000_003 + self.step)
+        self._set_rate()
+        for module in self._modules:
+            module.train()
+        with self.adapted.using(ADAPTER) as model:
+            self.adapted.trainable(ADAPTER, True)
+            hidden = model.hidden(batch, attention=any(h.reads_attention for h in self.heads))
+            loss = torch.stack(
+                [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(self.heads)]
+            ).sum()
+            if not torch.isfinite(loss):
+                names = ", ".join(sorted({self.train_docs[w.document].id for w in batch}))
+                raise DataError(
+                    f"the loss is {float(loss.detach())} at step {self.step} on the documents {names}; "
+                    "look at them, or lower the lr"
+                )
+            self.optimizer.zero_grad()
+            loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def _set_rate(self) -> None:
+        """Set the learning rate: a linear rise, then a linear fall to nothing."""
+        warm = max(1, int(self.recipe.training.warmup * self.steps))
+        share = min((self.step + 1) / warm, (self.steps - self.step) / max(1, self.steps - warm))
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * share
+
+    def _end_epoch(self) -> None:
+        self.dev = self._dev_scores()
+        score = sum(v for k, v in self.dev.items() if k.endswith("f1") or k.endswith("accuracy"))
+        if score >= self.best:
+            self.best = score
+            self._save("best")
+        self._save("last")
+
+    def _ready(self) -> None:
+        self.adapted.trainable(ADAPTER, False)
+        for module in self._modules:
+            module.eval()
+
+    def _dev_scores(self) -> dict[str, float]:
+        """Score each head on the dev documents, with what it needs given (no head pays for another's mistakes)."""
+        self._ready()
+        scores: dict[str, float] = {}
+        with self.adapted.using(ADAPTER) as model:
+            for head in self.heads if self.dev_docs else []:
+                found = engine.read(model, [head], [_given(head, d) for d in self.dev_docs], self.reading)
+                scores |= {f"{head.kind}_{k}": v for k, v in head.score(found, self.dev_docs).items()}
+        return scores
+
+    def _save(self, name: str) -> None:
+        """Write the state in one file, whole or not at all."""
+        self.state_folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"parameter/{n}": p.detach() for n, p in self.parameters.items()}
+        if name == "last":
+            for n, p in self.parameters.items():
+                for key, value in self.optimizer.state.get(p, {}).items():
+                    tensors[f"optimizer/{key}/{n}"] = value.detach().clone()
+        meta = {"step": self.step, "best": self.best, "dev": self.dev, "recipe": self.recipe.to_dict()}
+        part = self.state_folder / f"{name}.part"
+        save_file({k: t.contiguous() for k, t in tensors.items()}, part, metadata={"state": json.dumps(meta)})
+        part.replace(self.state_folder / f"{name}.safetensors")
+
+    def resume(self) -> bool:
+        """Take up the last state found in the output folder; say whether there was one.
+
+        Raises:
+            RecipeError: the state was made by another recipe.
+
+        """
+        path = self.state_folder / "last.safetensors"
+        if not path.is_file():
+            return False
+        with safe_open(path, "pt") as f:
+            meta = json.loads(f.metadata()["state"])
+            if meta["recipe"] != self.recipe.to_dict():
+                raise RecipeError(
+                    f"{self.state_folder} holds an unfinished run of another recipe; "
+                    "finish it with that one, choose another --out, or delete the folder"
+                )
+            self._restore({k: f.get_tensor(k) for k in f.keys()})  # noqa: SIM118 (safe_open is no mapping)
+        self.step, self.best, self.dev = meta["step"], meta["best"], meta["dev"]
+        return True
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(tensors[f"parameter/{name}"])
+                keys = [k for k in tensors if k.startswith("optimizer/") and k.endswith(f"/{name}")]
+                if keys:
+                    self.optimizer.state[parameter] = {k.split("/")[1]: tensors[k].clone() for k in keys}
+
+    def finish(self) -> Path:
+        """Take the best state, calibrate it, score it on the test file where there is one, and write the folder."""
+        best = self.state_folder / "best.safetensors"
+        if best.is_file():
+            with safe_open(best, "pt") as f:
+                self._restore({k: f.get_tensor(k) for k in f.keys()})  # noqa: SIM118
+        self._ready()
+        # What is shipped is fp16: round before calibrating and scoring, so that the scores are those of the file.
+        with torch.no_grad():
+            for parameter in self.parameters.values():
+                parameter.copy_(parameter.half().float())
+        golds = self.dev_docs or self.train_docs
+        with self.adapted.using(ADAPTER) as model:
+            for n, head in enumerate(self.heads):
+                head.calibrate(partial(engine.read, model, self.heads[: n + 1], _texts(golds), self.reading), golds)
+            scores = {"dev": _scores(model, self.heads, golds, self.reading)[0]}
+            test = self.recipe.data.test and self.folder / self.recipe.data.test
+            if test and test.is_file():
+                tests = [e.document for e in read(test, self.recipe.data.format)]
+                scores["test"] = _scores(model, self.heads, tests, self.reading)[0]
+        sizes = {"train": len(self.train_docs), "dev": len(self.dev_docs)}
+        checkpoint.save(
+            checkpoint.Task(ADAPTER, self.recipe, self.adapted, self.heads, self.reading, scores, sizes), self.out
+        )
+        return self.out
+
+
+def _texts(golds: Sequence[Document]) -> list[Document]:
+    return [Document(gold.text, gold.id) for gold in golds]
+
+
+def _split(recipe: Recipe, folder: Path) -> tuple[list[Document], list[Document]]:
+    """Return the documents to train on and those to choose on."""
+    documents = [e.document for e in read(folder / recipe.data.train, recipe.data.format)]
+    if recipe.data.dev:
+        return documents, [e.document for e in read(folder / recipe.data.dev, recipe.data.format)]
+    if recipe.data.hold_out >= len(documents):
+        raise DataError(
+            f"data.hold_out = {recipe.data.hold_out} leaves nothing of the {len(documents)} documents in "
+            f"{recipe.data.train} to train on; allowed: 0 to {len(documents) - 1}"
+        )
+    order = list(range(len(documents)))
+    random.Random(recipe.data.seed).shuffle(order)
+    aside = set(order[: recipe.data.hold_out])
+    return (
+        [d for n, d in enumerate(documents) if n not in aside],
+        [d for n, d in enumerate(documents) if n in aside],
+    )
+
+
+def _given(head: Head, gold: Document) -> Document:
+    """Return the bare document, with the gold chains where the head reads what another finds."""
+    return Document(gold.text, gold.id, chains=gold.chains if head.needs else ())
+
+
+def _scores(
+    model: Backbone, heads: Sequence[Head], golds: Sequence[Document], reading: Reading
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Score all heads together from raw text, and those that need others once more with the gold results given."""
+    found = engine.read(model, heads, _texts(golds), reading)
+    scores: dict[str, float] = {}
+    per_label: dict[str, dict[str, float]] = {}
+    for head in heads:
+        prefix = f"{head.kind}_" if len(heads) > 1 else ""
+        scores |= {f"{prefix}{k}": v for k, v in head.score(found, golds).items()}
+        if head.needs:
+            given = engine.read(model, [head], [_given(head, d) for d in golds], reading)
+            scores |= {f"{prefix}given_{k}": v for k, v in head.score(given, golds).items()}
+        per_label |= head.per_label(found, golds)
+    return {k: round(v, 4) if math.isfinite(v) else v for k, v in scores.items()}, per_label

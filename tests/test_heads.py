@@ -1,0 +1,147 @@
+"""One contract for every head; then what is particular to each."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from samples import EXAMPLES
+from torch import nn
+
+from nlpkit import engine
+from nlpkit.engine import Reading
+from nlpkit.errors import RecipeError
+from nlpkit.heads import HEADS, head_class, in_order
+from nlpkit.heads.base import Head, platt
+from nlpkit.heads.ner import _viterbi
+from nlpkit.heads.relation import adaptive_threshold_loss
+from nlpkit.testing import fake_backbone
+from nlpkit.types import Document
+
+GOLDS = [e.document for e in EXAMPLES[:6]]
+READING = Reading(64, 16, 512)
+
+
+@pytest.fixture(params=sorted(HEADS))
+def head(request):
+    torch.manual_seed(0)
+    return head_class(request.param).fit(GOLDS, 16, {})
+
+
+def windows_of(backbone):
+    return [w for n, d in enumerate(GOLDS) for w in READING.windows(backbone, d.text, n)]
+
+
+def test_a_head_has_the_verbs_and_is_a_module(head):
+    assert isinstance(head, Head)
+    assert isinstance(head, nn.Module)
+    assert head.kind in HEADS
+    assert set(head.needs) < set(HEADS)
+
+
+def test_its_config_makes_the_same_head(head):
+    other = type(head).from_config(head.config())
+    assert other.config() == head.config()
+    other.load_state_dict(head.state_dict())
+
+
+def test_its_loss_falls_when_it_learns(head):
+    backbone = fake_backbone()
+    cut = windows_of(backbone)
+    hidden = backbone.hidden(cut, attention=head.reads_attention)
+    targets = [head.targets(w, head.gold(GOLDS[w.document])) for w in cut]
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
+    losses = []
+    for _ in range(30):
+        loss = head.loss(hidden, cut, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_it_decodes_each_window_and_scores_the_gold_as_perfect(head):
+    backbone = fake_backbone()
+    head.eval()
+    found = engine.read(backbone, [head], [Document(d.text, chains=d.chains) for d in GOLDS], READING)
+    assert [d.text for d in found] == [d.text for d in GOLDS]
+    assert head.score(GOLDS, GOLDS)["f1"] == 1.0
+    assert 0.0 <= head.score(found, GOLDS)["f1"] <= 1.0
+    assert all(v["f1"] == 1.0 for v in head.per_label(GOLDS, GOLDS).values())
+
+
+def test_calibration_keeps_the_head_usable(head):
+    backbone = fake_backbone()
+    head.eval()
+    bare = [Document(d.text, chains=d.chains) for d in GOLDS]
+    head.calibrate(lambda: engine.read(backbone, [head], bare, READING), GOLDS)
+    assert type(head).from_config(head.config()).config() == head.config()
+
+
+def test_an_unknown_kind_is_named_and_kinds_come_in_the_order_of_their_needs():
+    with pytest.raises(RecipeError, match=r"'nre'.*ner"):
+        head_class("nre")
+    assert in_order(["relation", "ner"]) == ["ner", "relation"]
+
+
+def test_viterbi_never_starts_or_changes_inside_an_entity():
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(size=(n, 7)).astype(np.float32) for n in (1, 5, 40, 0)]
+    for path, row in zip(_viterbi(rows), rows, strict=True):
+        assert len(path) == len(row)
+        for before, tag in zip([0, *path], path, strict=False):
+            assert tag == 0 or tag % 2 == 1 or before in (tag - 1, tag)
+
+
+def test_viterbi_finds_the_best_valid_path_of_all():
+    import itertools
+
+    rng = np.random.default_rng(1)
+    row = rng.normal(size=(5, 5)).astype(np.float32)
+    valid = [
+        p
+        for p in itertools.product(range(5), repeat=5)
+        if all(t == 0 or t % 2 == 1 or b in (t - 1, t) for b, t in zip((0, *p[:-1]), p, strict=True))
+    ]
+    best = max(valid, key=lambda p: sum(row[i, t] for i, t in enumerate(p)))
+    assert tuple(_viterbi([row])[0]) == best
+
+
+def test_ner_targets_follow_the_words_and_overlaps_give_way_to_the_longer():
+    backbone = fake_backbone()
+    head = head_class("ner").fit(GOLDS, 16, {})
+    (window,) = READING.windows(backbone, GOLDS[0].text)
+    inner = replace(GOLDS[0].entities[0], end=3, text="Ann", label="LOC")
+    gold = head.gold(replace(GOLDS[0], entities=(inner, *GOLDS[0].entities)))
+    tags = head.targets(window, gold)
+    person = 2 * head.labels.index("PER") + 1
+    assert list(tags[:2]) == [person, person + 1]
+
+
+def test_entities_in_a_script_never_trained_on_are_not_reported():
+    head = head_class("ner").fit(GOLDS, 16, {})
+    assert head.scripts == ("LATIN",)
+    with torch.no_grad():
+        head.tagger[-1].bias[1] = 50.0
+    (found,) = engine.read(fake_backbone(), [head.eval()], [Document("华沙 Warsaw 居里")], READING)
+    assert [e.text for e in found.entities] == ["Warsaw"]
+
+
+def test_the_adaptive_threshold_loss_is_that_of_the_paper():
+    logits = torch.tensor([[0.0, 2.0, -1.0], [1.0, 0.5, 0.0]])
+    labels = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    first = -(torch.tensor([2.0, 0.0]).log_softmax(0)[0] + torch.tensor([0.0, -1.0]).log_softmax(0)[0])
+    second = -logits[1].log_softmax(0)[0]
+    torch.testing.assert_close(adaptive_threshold_loss(logits, labels), (first + second) / 2)
+
+
+def test_platt_recovers_the_logistic_that_made_the_data():
+    rng = np.random.default_rng(0)
+    margins = rng.normal(0, 2, 20_000)
+    right = rng.random(20_000) < 1 / (1 + np.exp(-(0.7 * margins - 0.5)))
+    slope, offset = platt(margins.tolist(), right.tolist())
+    assert slope == pytest.approx(0.7, abs=0.05)
+    assert offset == pytest.approx(-0.5, abs=0.05)
+    assert platt([], []) == (1.0, 0.0)
+    assert platt([1.0], [True]) == (1.0, 0.0)

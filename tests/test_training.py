@@ -1,0 +1,203 @@
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from samples import EXAMPLES, born
+
+import nlpkit
+from nlpkit import checkpoint, data, engine, recipes, training
+from nlpkit.adapters import Adapted
+from nlpkit.errors import AdapterError, DataError, RecipeError
+from nlpkit.testing import fake_backbone
+from nlpkit.types import Document
+
+TABLE = {
+    "title": "People and where they were born",
+    "heads": ["relation", "ner"],
+    "licence": "Apache-2.0",
+    "backbone": "fake",
+    "data": {"format": "sample", "train": "train", "test": "test", "hold_out": 5},
+    "adapter": {"rank": 4, "alpha": 8},
+    "training": {"epochs": 12, "lr": 0.01, "head_lr": 0.01, "batch_tokens": 320, "window": 64, "stride": 48},
+    "options": {"ner": {"width": 16, "dropout": 0.0}, "relation": {"width": 16, "block": 4, "dropout": 0.0}},
+}
+RECIPE = recipes.from_dict(TABLE, name="relation/sample")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with data files that the reader "sample" makes its examples of."""
+    monkeypatch.setitem(data.READERS, "sample", lambda path: iter(EXAMPLES if path.name == "train" else EXAMPLES[:6]))
+    for name in ("train", "test"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A task trained on the samples, once for all tests."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("train", "test"):
+        (folder / name).touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(data.READERS, "sample", lambda path: iter(EXAMPLES if path.name == "train" else EXAMPLES[:6]))
+        seen = []
+        out = nlpkit.train(RECIPE, data=folder, out=folder / "out", progress=seen.append)
+    assert [p.step for p in seen] == list(range(1, seen[0].steps + 1))
+    assert seen[-1].loss < 0.2 * seen[0].loss
+    return out
+
+
+def test_a_joint_recipe_learns_both_tasks(trained):
+    account = checkpoint.account(trained)
+    assert account["scores"]["test"]["ner_f1"] > 0.9
+    assert account["scores"]["test"]["relation_f1"] > 0.9
+    assert account["scores"]["test"]["relation_given_f1"] > 0.9
+    assert account["documents"] == {"train": 20, "dev": 5}
+    assert not (trained / ".training").exists()
+
+
+def test_the_folder_is_complete_and_its_card_true(trained):
+    names = {p.name for p in trained.iterdir()}
+    assert names == {"adapter_config.json", "adapter_model.safetensors", "head.safetensors", "nlpkit.json", "README.md"}
+    card = (trained / "README.md").read_text()
+    score = checkpoint.account(trained)["scores"]["test"]["ner_f1"]
+    assert "| ner_f1 |" in card
+    assert f"{score:.4f}" in card
+    assert "place of birth (P19)" in card
+
+
+def test_a_loaded_kit_finds_what_was_learnt(trained):
+    kit = nlpkit.load(str(trained))
+    text = "Ann Lee was born in Cork. Ann Lee left."
+    doc = kit(text)
+    assert [(e.text, e.label) for e in doc.entities] == [("Ann Lee", "PER"), ("Cork", "LOC"), ("Ann Lee", "PER")]
+    (relation,) = doc.relations
+    assert (relation.subject.text, relation.label, relation.object.text) == ("Ann Lee", "place of birth", "Cork")
+    assert relation.property == "P19"
+    assert [s.text for s in relation.evidence] == ["Ann Lee was born in Cork."]
+    assert 0.5 < relation.score <= 1
+    assert all(text[e.start : e.end] == e.text for e in doc.entities)
+    assert json.loads(json.dumps(doc.to_dict()))["relations"][0]["subject"]["text"] == "Ann Lee"
+
+
+def test_entities_and_relations_cost_one_pass_a_window(trained, monkeypatch):
+    kit = nlpkit.load(str(trained))
+    calls = []
+    model = kit.adapted.backbone.model
+    model.register_forward_hook(lambda *_: calls.append(1))
+    doc = kit("Ann Lee was born in Rome. Ann Lee left.")
+    assert doc.entities
+    assert doc.relations
+    assert len(calls) == 1
+
+
+def test_saved_and_loaded_outputs_are_bit_identical(trained, tmp_path):
+    one = checkpoint.load(trained)
+    checkpoint.save(one, tmp_path / "again")
+    other = checkpoint.load(tmp_path / "again")
+    texts = [Document(born("Bo Ray", "Bern").document.text)]
+    results = []
+    for task in (one, other):
+        with task.adapted.using(task.name) as model:
+            results.append(engine.read(model, task.heads, texts, task.reading))
+    assert results[0] == results[1]
+    assert one.revision == other.revision
+
+
+def test_lists_come_back_in_order_and_long_texts_whole(trained):
+    kit = nlpkit.load(str(trained))
+    texts = [EXAMPLES[n].document.text * (1 + 8 * (n % 3 == 0)) for n in range(9)]
+    docs = kit([*texts, "", " "])
+    assert [d.text for d in docs] == [*texts, "", " "]
+    assert docs[-1].entities == ()
+    for text, doc in zip(texts, docs[:9], strict=True):
+        person = text.split(" was")[0]
+        assert sum(e.text == person for e in doc.entities) == text.count(person)
+        assert len({(e.start, e.end) for e in doc.entities}) == len(doc.entities)
+
+
+def test_parts_of_a_kit_can_be_asked_for(trained, monkeypatch):
+    monkeypatch.setattr("nlpkit.kit.DEFAULT_PACK", str(trained))
+    assert [h.kind for h in next(iter(nlpkit.load("ner").tasks.values())).heads] == ["ner"]
+    assert [h.kind for h in next(iter(nlpkit.load("relation").tasks.values())).heads] == ["ner", "relation"]
+    with pytest.raises(AdapterError, match="no adapter 'nre'"):
+        nlpkit.load("nre")
+
+
+def test_evaluation_says_what_the_account_says(trained, folder):
+    evaluation = nlpkit.evaluate(trained, data=folder / "test", format="sample")
+    assert evaluation.n == 6
+    assert evaluation.scores == checkpoint.account(trained)["scores"]["test"]
+    assert evaluation.per_label["PER"]["f1"] > 0.9
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_stopped_run_ends_as_an_unbroken_one(folder, monkeypatch, method):
+    short = replace(RECIPE.training, epochs=2)
+    recipe = replace(RECIPE, adapter=replace(RECIPE.adapter, method=method), training=short)
+    nlpkit.train(recipe, data=folder, out=folder / "whole")
+
+    def stop(progress):
+        if progress.step == progress.steps // 2 + 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nlpkit.train(recipe, data=folder, out=folder / "broken", progress=stop)
+    steps = []
+    nlpkit.train(recipe, data=folder, out=folder / "broken", progress=steps.append)
+    assert steps[0].step == steps[0].steps // 2 + 2
+    one, other = (checkpoint.load(folder / name) for name in ("whole", "broken"))
+    assert one.adapted.fingerprint(one.name) == other.adapted.fingerprint(other.name)
+    for a, b in zip(one.heads, other.heads, strict=True):
+        assert all(torch.equal(a.state_dict()[k], b.state_dict()[k]) for k in a.state_dict())
+
+
+def test_another_recipe_does_not_take_up_a_run(folder):
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nlpkit.train(RECIPE, data=folder, out=folder / "out", progress=stop)
+    other = replace(RECIPE, training=replace(RECIPE.training, lr=0.5))
+    with pytest.raises(RecipeError, match="unfinished run of another recipe"):
+        nlpkit.train(other, data=folder, out=folder / "out")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_documents(folder, monkeypatch):
+    monkeypatch.setattr("nlpkit.heads.ner.NerHead.loss", lambda self, hidden, *_: hidden.states.sum() * float("nan"))
+    with pytest.raises(DataError, match=r"nan at step 0 on the documents .*doc"):
+        nlpkit.train(RECIPE, data=folder, out=folder / "out")
+
+
+def test_a_hold_out_that_takes_everything_is_refused(folder):
+    recipe = replace(RECIPE, data=replace(RECIPE.data, hold_out=25))
+    with pytest.raises(DataError, match="0 to 24"):
+        training.train(recipe, data=folder, out=folder / "out")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "head.safetensors").unlink(), "no head.safetensors"),
+        (lambda f: (f / "head.safetensors").write_bytes(b"x"), "damaged"),
+        (lambda f: (f / "nlpkit.json").write_text("{"), "damaged"),
+        (lambda f: (f / "nlpkit.json").unlink(), "missing"),
+        (lambda f: (f / "adapter_model.safetensors").unlink(), "no adapter in"),
+        (lambda f: edit(f, format=99), "upgrade"),
+        (lambda f: edit(f, backbone={"name": "x", "sha256": "1", "hidden_width": 8}), "trained on the backbone 'x'"),
+    ],
+)
+def test_a_damaged_folder_is_refused(trained, tmp_path, damage, message):
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    damage(folder)
+    with pytest.raises(AdapterError, match=message):
+        checkpoint.load(folder, Adapted(fake_backbone()))
+
+
+def edit(folder, **changes):
+    path = folder / "nlpkit.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
