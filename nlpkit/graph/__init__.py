@@ -1,0 +1,1 @@
+"""The knowledge graph: Documents in, answers out. Nothing here imports torch."""

@@ -1,0 +1,240 @@
+"""Files of graphs into a store: triples, node-link JSON, GraphML. A file becomes a document of kind "import"."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import networkx as nx
+
+from nlpkit.errors import DataError, InputError
+from nlpkit.graph.export import LISTS, ending, xml_unescaped
+from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence
+from nlpkit.graph.sources import decoded
+from nlpkit.graph.store import Store
+
+_GRAPHS = (".json", ".graphml")
+_TRIPLES = (".tsv", ".txt", ".csv", "")
+_SAME_NAME = "same name as in the imported file"
+
+
+def load_file(store: Store, source: str | Path) -> bool:
+    """Add a file of triples (TSV, or with "|" between), a node-link JSON or a GraphML file; each also with .gz.
+
+    All in one transaction. Names are exact: a node is taken for one that the store has if name and type are
+    the same (of a triple, which knows no types: if the name is), and into an empty store nodes keep their ids.
+    Attributes of nodes and edges that nlpkit does not know are left out.
+
+    Returns:
+        False if the same file, unchanged, is in the store already.
+
+    Raises:
+        InputError: the file is missing or of another kind.
+        DataError: a line or part of it is broken; nothing is added.
+        StoreError: no room left; the store is as it was before.
+
+    """
+    path = Path(source)
+    kind = ending(path)
+    if kind not in (*_GRAPHS, *_TRIPLES):
+        raise InputError(f"{str(path)!r}: no format ends in {kind!r}; known: .tsv, .txt, .json, .graphml, also .gz")
+    try:
+        digest = _digest(path)
+        with store.writing():
+            if store.hash_of(path.name) == digest:
+                return False
+            graph = _graph(path, kind) if kind in _GRAPHS else None
+            with store.transaction():
+                ledger = Ledger(store)
+                document = ledger.open_document(path.name, "import", digest, path.stat().st_size, {})
+                if graph is None:
+                    _load_triples(ledger, document, path)
+                else:
+                    _load_graph(ledger, document, graph)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
+        raise DataError(f"{str(path)!r} is no whole .gz file: {e}; get or write it again") from e
+    except OSError as e:
+        raise InputError(f"cannot read {str(path)!r}: {e.strerror}; give a file that can be read") from e
+    return True
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        yield from file
+
+
+# Triples
+
+
+class _Names:
+    """The chains that the names of a triples file become, one a name."""
+
+    def __init__(self, ledger: Ledger, document: int) -> None:
+        self.ledger = ledger
+        self.document = document
+        self.known = ledger.store.count("entity") > 0
+        self.chains: dict[str, int] = {}
+        self.entities: dict[int, int] = {}
+        self.counts: Counter[int] = Counter()
+
+    def chain(self, name: str) -> int:
+        """Return the chain of a name, written when first met."""
+        chain = self.chains.get(name)
+        if chain is None:
+            entity = _same_name(self.ledger.store, name) if self.known else None
+            chain = self.ledger.add_chain(self.document, len(self.chains), NewChain(name, "", {name: 0}, 0), entity)
+            self.chains[name] = chain
+            self.entities[chain] = self.ledger.entity_of(chain)
+            if entity is not None:
+                self.ledger.record_merge(chain, entity, _SAME_NAME, 1.0)
+        self.counts[chain] += 1
+        return chain
+
+    def close(self) -> None:
+        """Write how often each name was met."""
+        db = self.ledger.db
+        met = [(name, chain, self.entities[chain], self.counts[chain]) for name, chain in self.chains.items()]
+        db.executemany(
+            "UPDATE chain SET count = ?, names = ? WHERE id = ?",
+            ((n, json.dumps({name: n}), chain) for name, chain, _, n in met),
+        )
+        db.executemany(
+            "UPDATE alias SET n = n + ? WHERE entity = ? AND text = ?",
+            ((n, entity, name) for name, _, entity, n in met),
+        )
+        db.executemany("UPDATE entity SET count = count + ? WHERE id = ?", ((n, entity) for _, _, entity, n in met))
+        self.ledger.store.forget()
+
+
+def _same_name(store: Store, name: str, type_: str | None = None) -> int | None:
+    for node in store.find(name):
+        if name in (node.name, *node.aliases) and type_ in (None, node.type):
+            return node.id
+    return None
+
+
+def _load_triples(ledger: Ledger, document: int, path: Path) -> None:
+    names = _Names(ledger, document)
+    relations: dict[str, int] = {}
+
+    def evidence() -> Iterator[NewEvidence]:
+        for start, line, (subject, relation, object_) in _triples(path):
+            if relation not in relations:
+                relations[relation] = ledger.relation(relation, None)
+            row = relations[relation]
+            yield NewEvidence(names.chain(subject), row, names.chain(object_), start, start + len(line), line)
+
+    ledger.add_evidence(document, evidence(), names.entities)
+    names.close()
+
+
+def _triples(path: Path) -> Iterator[tuple[int, str, tuple[str, str, str]]]:
+    """Read triples, each with its line and the offset of that in characters; the first line tells what separates."""
+    separator = ""
+    start = offset = 0
+    for number, raw in enumerate(_lines(path), 1):
+        text = decoded(raw, f"{path}, line {number}", offset)
+        offset += len(raw)
+        line = text.rstrip("\r\n")
+        if line.strip():
+            separator = separator or ("\t" if "\t" in line else "|")
+            fields = [field.strip() for field in line.split(separator)]
+            if len(fields) != 3 or not all(fields):
+                raise DataError(
+                    f"{path}, line {number}: wants subject, relation, object with {separator!r} between, as the first "
+                    f"line has it; got {line[:80]!r}"
+                )
+            yield start, line, (fields[0], fields[1], fields[2])
+        start += len(text)
+
+
+# Graphs
+
+
+def _graph(path: Path, kind: str) -> nx.MultiDiGraph:
+    try:
+        if kind == ".graphml":
+            with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+                return _restored(nx.read_graphml(file, force_multigraph=True))
+        data = json.loads(decoded(b"".join(_lines(path)), str(path)))
+        edges = "links" if isinstance(data, dict) and "links" in data else "edges"
+        return nx.MultiDiGraph(nx.node_link_graph(data, directed=True, multigraph=True, edges=edges))
+    except (ParseError, ValueError, KeyError, TypeError, AttributeError, RecursionError, nx.NetworkXError) as e:
+        wanted = "GraphML" if kind == ".graphml" else "a node-link JSON object with nodes and edges"
+        raise DataError(f"{str(path)!r} is not {wanted}: {type(e).__name__}: {e}; export it again") from e
+
+
+def _restored(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
+    """Undo what GraphML made of the attributes; an edge that says no relation keeps its id for one."""
+    restored = nx.MultiDiGraph()
+    restored.add_nodes_from((node, _unflat(held)) for node, held in graph.nodes(data=True))
+    for subject, object_, key, held in graph.edges(keys=True, data=True):
+        plain = _unflat(held)
+        plain.pop("id", None)
+        restored.add_edge(subject, object_, plain.pop("relation", plain.pop("label", str(key))), **plain)
+    return restored
+
+
+def _unflat(held: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: xml_unescaped(value) if isinstance(value, str) else value for name, value in held.items()}
+    return {name: json.loads(value) if name in LISTS else value for name, value in plain.items()}
+
+
+def _load_graph(ledger: Ledger, document: int, graph: nx.MultiDiGraph) -> None:
+    empty = ledger.store.count("entity") == 0
+    chains: dict[Any, int] = {}
+    entities: dict[int, int] = {}
+    taken: set[int] = set()
+    # Nodes that keep their ids come first, so that no new id can stand in their way.
+    for place, node in enumerate(sorted(graph, key=lambda key: _node_id(key) is None)):
+        chain = _chain(node, graph.nodes[node])
+        entity = None if empty else _same_name(ledger.store, chain.name, chain.label)
+        entity = None if entity in taken else entity
+        chains[node] = ledger.add_chain(document, place, chain, entity, _node_id(node) if empty else None)
+        if entity is not None:
+            ledger.record_merge(chains[node], entity, _SAME_NAME, 1.0)
+        entities[chains[node]] = ledger.entity_of(chains[node])
+        taken.add(entities[chains[node]])
+    ledger.add_evidence(document, _said(ledger, graph, chains), entities)
+
+
+def _node_id(key: object) -> int | None:
+    if isinstance(key, int) or (isinstance(key, str) and key.isascii() and key.isdigit() and not key.startswith("0")):
+        return int(key) if 0 < int(key) < 1 << 62 else None
+    return None
+
+
+def _chain(key: object, held: Mapping[str, Any]) -> NewChain:
+    name = str(held.get("name") or held.get("label") or key)
+    aliases = [str(alias) for alias in held.get("aliases") or ()]
+    return NewChain(name, str(held.get("type") or ""), dict.fromkeys([name, *aliases], 1), int(held.get("count") or 0))
+
+
+def _said(ledger: Ledger, graph: nx.MultiDiGraph, chains: Mapping[Any, int]) -> Iterator[NewEvidence]:
+    for subject, object_, relation, held in graph.edges(keys=True, data=True):
+        row = ledger.relation(str(relation), held.get("property"))
+        said = held.get("evidence") or [{"score": held.get("score")}]
+        for one in said:
+            yield NewEvidence(
+                chains[subject],
+                row,
+                chains[object_],
+                int(one.get("start", 0)),
+                int(one.get("end", 0)),
+                str(one.get("text", "")),
+                one.get("score"),
+                str(one.get("revision", "")),
+                one.get("document"),
+            )

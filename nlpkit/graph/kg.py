@@ -1,0 +1,270 @@
+"""KnowledgeGraph: what users hold in their hands. Each method says in a line what its module does."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import networkx
+
+from nlpkit.errors import GraphError, InputError
+from nlpkit.graph import ask as asking
+from nlpkit.graph import build as building
+from nlpkit.graph import draw, export, imports
+from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
+from nlpkit.graph.ledger import Ledger
+from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node
+from nlpkit.graph.sources import Sources
+from nlpkit.graph.store import Store
+from nlpkit.types import Document
+
+
+class KnowledgeGraph:
+    """Entities and the facts between them, each fact with the sentences that say it, in one file.
+
+    Made by `build`, `open` or `load_file`; closed by `close` or at the end of a `with` block.
+
+    Attributes:
+        store: the file, as tables.
+        kit: what reads texts and questions; None for a graph opened to look at.
+        report: what the build that made this object did.
+
+    """
+
+    def __init__(self, store: Store, kit: Extractor | None = None) -> None:
+        self.store = store
+        self.kit = kit
+        self.report: building.BuildReport | None = None
+        self._nx: tuple[int, networkx.MultiDiGraph] | None = None
+        self._drop: Callable[[], object] = store.close
+
+    @classmethod
+    def build(
+        cls,
+        sources: Sources,
+        kit: Extractor,
+        path: str | Path | None = None,
+        *,
+        progress: Callable[[building.Progress], None] | None = None,
+    ) -> Self:
+        """Read texts into a graph; run again, it goes on where it stopped, and does what changed.
+
+        Args:
+            sources: .txt, .md and .jsonl files, folders of them, "-" for standard input, Documents.
+            kit: reads the texts: `nlpkit.load()`.
+            path: the graph's file; None for one that is gone once closed.
+            progress: called after every document.
+
+        Raises:
+            InputError: a source named here cannot be used.
+            StoreBusyError: another process is writing to this graph.
+            StoreError: the file is no graph, or there is no room left; what was written stays.
+
+        """
+        graph, new = cls._made(path, kit)
+        try:
+            graph.report = building.build(graph.store, sources, kit, progress)
+        except BaseException:
+            graph._abandon(new)
+            raise
+        return graph
+
+    @classmethod
+    def load_file(cls, source: str | Path, path: str | Path | None = None, kit: Extractor | None = None) -> Self:
+        """Add a file of triples (.tsv, .txt), a node-link .json or a .graphml file to a graph, made if need be.
+
+        Raises:
+            InputError: the file is missing, broken or of another kind; the graph is as it was before.
+
+        """
+        graph, new = cls._made(path, kit)
+        try:
+            imports.load_file(graph.store, source)
+        except BaseException:
+            graph._abandon(new)
+            raise
+        return graph
+
+    @classmethod
+    def open(cls, path: str | Path, kit: Extractor | None = None) -> Self:
+        """Open a graph that is there; `kit` is needed for asking only.
+
+        Raises:
+            StoreError: there is none, or it was written by a newer version.
+
+        """
+        return cls(Store(path), kit)
+
+    @classmethod
+    def _made(cls, path: str | Path | None, kit: Extractor | None) -> tuple[Self, bool]:
+        if path is not None:
+            new = not Path(path).exists()
+            return cls(Store(path, create=True), kit), new
+        folder = tempfile.mkdtemp(prefix="nlpkit-")
+        graph = cls(Store(Path(folder, "graph.kg"), create=True), kit)
+        graph._drop = weakref.finalize(graph, _dropped, graph.store, folder)
+        return graph, True
+
+    def _abandon(self, new: bool) -> None:
+        """Close after a failure; a file made for nothing is taken away again."""
+        unused = new and self.store.count("document") == 0
+        self.close()
+        if unused:
+            self.store.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file; a graph without a path is gone."""
+        self._drop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Changing it
+
+    def add(self, document: Document, *, revision: str = "") -> bool:
+        """Add a Document with its results, in place of what stood under its id; False if it is there just so.
+
+        Args:
+            document: as a kit returns it, with an id.
+            revision: the adapters that read it; the kit's, if there is one and nothing is said.
+
+        Raises:
+            InputError: the document has no id, or a relation whose entity is in no chain.
+            StoreError: no room left; the graph is as it was before.
+
+        """
+        if not document.id:
+            raise InputError(
+                "the document has no id to be found by; give it one: dataclasses.replace(document, id='...')"
+            )
+        digest = content_hash(document)
+        if self.store.hash_of(document.id) == digest:
+            return False
+        document = with_chains(document)
+        contexts = contexts_of([document], self.kit)[0] if self.kit else None
+        revision = revision or (self.kit.revision if self.kit else "")
+        add_document(self.store, document, digest, revision=revision, contexts=contexts)
+        return True
+
+    def remove(self, document_id: str) -> None:
+        """Take a document out, with every fact and node that only it supported.
+
+        Raises:
+            GraphError: there is no such document.
+
+        """
+        with self.store.transaction():
+            Ledger(self.store).remove_document(document_id)
+
+    def undo(self, merge_id: int) -> None:
+        """Split a merged entity of one document off again, for as long as that document does not change.
+
+        Raises:
+            GraphError: there is no such merge, or it was undone before.
+
+        """
+        with self.store.transaction():
+            Ledger(self.store).undo_merge(merge_id)
+
+    # Looking at it
+
+    def nodes(self) -> Iterator[Node]:
+        """Go through the entities by id."""
+        return self.store.nodes()
+
+    def facts(self) -> Iterator[Fact]:
+        """Go through the facts in the order of their making."""
+        return self.store.facts()
+
+    def documents(self) -> Iterator[str]:
+        """Go through the documents' ids in the order of their adding."""
+        return self.store.documents()
+
+    def merges(self) -> list[Merge]:
+        """Return every entity of a document that was taken for one known before, with the reason."""
+        return self.store.merges()
+
+    @property
+    def nx(self) -> networkx.MultiDiGraph:
+        """The graph as a `networkx.MultiDiGraph`; see `nlpkit.graph.export.to_networkx`.
+
+        Made once for every state of the store: copy it before changing it.
+        """
+        version = self.store.version
+        if self._nx is None or self._nx[0] != version:
+            self._nx = (version, export.to_networkx(self.store))
+        return self._nx[1]
+
+    def summary(self) -> draw.Summary:
+        """Return what there is: counts, types, relations by frequency, the most connected entities."""
+        return draw.summary(self.store)
+
+    # Asking it
+
+    def ask(
+        self, question: str, *, topics: Sequence[str] | None = None, threshold: float = asking.THRESHOLD
+    ) -> GraphAnswer:
+        """Answer a question from the facts, or abstain.
+
+        Args:
+            question: in words; names of entities may stand in [brackets].
+            topics: the names of its entities, where they are known.
+            threshold: abstain where the plan is less sure than this.
+
+        Raises:
+            GraphError: the graph was opened without a kit.
+
+        """
+        return asking.ask(self.store, self._reader(), question, topics, threshold=threshold)
+
+    def plan(self, question: str, *, topics: Sequence[str] | None = None) -> list[asking.RankedPlan]:
+        """Return the plans for a question, best first, without walking them.
+
+        Raises:
+            GraphError: the graph was opened without a kit.
+
+        """
+        return asking.plans(self.store, self._reader(), question, topics)
+
+    def _reader(self) -> Extractor:
+        if self.kit is None:
+            raise GraphError(
+                f"{str(self.store.path)!r} was opened without a kit, and questions need one; "
+                "open it with kit=nlpkit.load()"
+            )
+        return self.kit
+
+    # Taking it elsewhere
+
+    def export(self, path: str | Path) -> None:
+        """Write the graph as .json (node-link), .graphml or .tsv (triples), each also with .gz.
+
+        Raises:
+            InputError: the ending is another, or the file cannot be written.
+
+        """
+        export.export(self.store, path)
+
+    def to_html(self, path: str | Path, *, limit: int = draw.LIMIT) -> None:
+        """Write one self-contained page that shows the graph, at most its `limit` most connected entities.
+
+        Raises:
+            InputError: the file cannot be written.
+
+        """
+        draw.to_html(self.store, path, limit=limit)
+
+
+def _dropped(store: Store, folder: str) -> None:
+    store.close()
+    shutil.rmtree(folder, ignore_errors=True)
