@@ -1,0 +1,67 @@
+"""`nlpkit graph ask`: questions answered from a graph."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from nlpkit.cli.output import emit, show
+from nlpkit.cli.texts import read_texts
+
+if TYPE_CHECKING:
+    from nlpkit.graph.kg import KnowledgeGraph
+    from nlpkit.graph.records import GraphAnswer
+
+_TOPIC = re.compile(r"\[([^\[\]]+)\]")
+_EVIDENCE_SHOWN = 3
+
+
+def ask(
+    kg: Path = typer.Argument(help="The graph's file."),
+    question: str | None = typer.Argument(None, help="The question; its topic may stand in [square brackets]."),
+    questions: str | None = typer.Option(
+        None, "--questions", "-q", help="A file of questions, one a line; - is standard input."
+    ),
+    plan: bool = typer.Option(False, "--plan", help="Show the plan that was followed."),
+    json: bool = typer.Option(False, "--json", help="One JSON object a line, and nothing else."),
+) -> None:
+    """Answer questions with the path and the evidence, or say that the graph does not know."""
+    import nlpkit
+    from nlpkit.graph.kg import KnowledgeGraph
+
+    if (question is None) == (questions is None):
+        raise typer.BadParameter("give one question, or a file of them with --questions", param_hint="QUESTION")
+    asked = [question] if question is not None else (d.text for d in read_texts(questions or "-") if d.text.strip())
+    with KnowledgeGraph.open(kg, kit=nlpkit.load()) as graph:
+        for line in asked:
+            answer = answer_line(graph, line)
+            if json:
+                emit(answer.to_dict())
+            else:
+                show_answer(answer, plan=plan)
+
+
+def answer_line(graph: KnowledgeGraph, line: str) -> GraphAnswer:
+    """Answer one line: a question whose topics may be marked by square brackets."""
+    topics = _TOPIC.findall(line)
+    answer = graph.ask(_TOPIC.sub(r"\1", line), topics=topics or None)
+    return replace(answer, question=line)
+
+
+def show_answer(answer: GraphAnswer, *, plan: bool = False) -> None:
+    """Print an answer: what it is, how it was reached, where it is said."""
+    show(answer.question)
+    if answer.abstained:
+        show(f"  I don't know. {answer.note}".rstrip())
+    for found in answer.answers:
+        show(f"  {found.text}" + ("" if found.score is None else f"  {found.score:.2f}"))
+    if plan and answer.plan:
+        show(f"  plan: {answer.plan}")
+    for subject, relation, obj in answer.path:
+        show(f"  path: {subject} -- {relation} --> {obj}")
+    for evidence in answer.evidence[:_EVIDENCE_SHOWN]:
+        show(f'  {evidence.document} [{evidence.start}:{evidence.end}]: "{" ".join(evidence.text.split())}"')
