@@ -294,15 +294,15 @@ class Adapted:
         return digest.hexdigest()
 
     def trainable(self, name: str, train: bool) -> None:
-        """Let an adapter's parameters be trained, with its dropout on, or end that."""
+        """Let an adapter's parameters be trained, with all dropout on but that of the attention, or end that.
+
+        Attention dropout would keep the fused attention kernel from being used.
+        """
         for _, parameter in self.named_parameters(name):
             parameter.requires_grad_(train)
-        if name in self._copies:
-            self._copies[name].train(train)
-            return
-        for module in self.backbone.model.modules():
-            if isinstance(module, nn.ModuleDict) and isinstance(module._modules.get(_key(name)), nn.Dropout):
-                module[_key(name)].train(train)
+        for module in self._copies.get(name, self.backbone.model).modules():
+            if isinstance(module, nn.Dropout):
+                module.train(train)
 
     def _check_loaded(self, name: str) -> None:
         if name not in self.names:

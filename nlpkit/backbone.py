@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 from transformers import logging as transformers_logging
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
@@ -122,6 +123,7 @@ class Backbone:
         self.kind: Literal["encoder", "decoder"] = "decoder" if _is_causal(model) else "encoder"
         self.specials = _specials(tokenizer)
         self.pad_id = int(tokenizer.pad_token_id or 0)
+        self.hiding_id = int(tokenizer.mask_token_id or tokenizer.unk_token_id or self.pad_id)
 
     @classmethod
     def from_pretrained(
@@ -163,6 +165,24 @@ class Backbone:
             )
         return cls(model, tokenizer, name=name, fingerprint=fingerprint)
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], tokenizer: Tokenizer, *, name: str, seed: int) -> Backbone:
+        """Make a backbone with random weights: for tests, and to train from nothing.
+
+        Args:
+            config: a transformers configuration with its `model_type`.
+            tokenizer: with [PAD], [UNK], [CLS], [SEP] and [MASK] among its pieces.
+            name: what to call it.
+            seed: what the weights are drawn with; the same seed gives the same fingerprint.
+
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = AutoModel.from_config(AutoConfig.for_model(**config))
+        signs = {f"{sign}_token": f"[{sign.upper()}]" for sign in ("pad", "unk", "cls", "sep", "mask")}
+        fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **signs)
+        return cls(model, fast, name=name, fingerprint=state_fingerprint(model))
+
     @property
     def layers(self) -> nn.ModuleList:
         """The transformer layers, lowest first, found by structure: the list as long as the configuration says."""
@@ -179,10 +199,16 @@ class Backbone:
         ids = np.array(encoding["input_ids"], dtype=np.int32)
         return ids, np.array(encoding["offset_mapping"], dtype=np.int32).reshape(-1, 2)
 
-    def hidden(self, windows: Sequence[Window], *, attention: bool = False) -> Hidden:
+    def hidden(self, windows: Sequence[Window], *, attention: bool = False, hide: float = 0.0) -> Hidden:
         """Run the model once over a batch of windows, padded to the longest.
 
         Gradients flow to whatever is trainable inside the model; the backbone itself is frozen.
+
+        Args:
+            windows: what to read.
+            attention: hand out the last layer's attention too.
+            hide: share of the pieces to replace by the mask piece, drawn anew at each call (for training).
+
         """
         length = max(len(w) for w in windows)
         ids = torch.full((len(windows), length), self.pad_id, dtype=torch.long)
@@ -190,6 +216,8 @@ class Backbone:
         for row, window in enumerate(windows):
             ids[row, : len(window)] = torch.from_numpy(window.input_ids)
             mask[row, : len(window)] = True
+        if hide:
+            ids[(torch.rand(ids.shape) < hide) & mask] = self.hiding_id
         kept: list[Tensor] = []
         token = _KEPT.set((self.n_layers - 1, kept) if attention else None)
         try:

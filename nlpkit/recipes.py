@@ -38,13 +38,15 @@ _NOT_NEGATIVE = _Rule("0 or above", lambda v: v >= 0)
 _FRACTION = _Rule("from 0 up to, not including, 1", lambda v: 0 <= v < 1)
 _UNIT = _Rule("from 0 to 1", lambda v: 0 <= v <= 1)
 _NOT_EMPTY = _Rule("not empty", bool)
-_LAYERS = _Rule('"all" or "top:N" with N above 0', lambda v: re.fullmatch(r"all|top:[1-9]\d*", v) is not None)
+_LAYERS = _Rule(
+    '"all", "top:N" or "bottom:N" with N above 0, or numbers such as "0,2"',
+    lambda v: re.fullmatch(r"all|(top|bottom):[1-9]\d*|\d+(,\d+)*", v) is not None,
+)
 _MODULES = _Rule(
     '"all-linear" or a list of module names', lambda v: v == "all-linear" if isinstance(v, str) else len(v) > 0
 )
 _HEADS = _Rule("one head or more, none twice", lambda v: len(v) > 0 and len(set(v)) == len(v))
 _SHA256 = _Rule("64 hexadecimal digits", lambda v: v is None or re.fullmatch(r"[0-9a-f]{64}", v) is not None)
-_MINUTES = _Rule("above 0", lambda v: v is None or v > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class DataSpec:
 class AdapterSpec:
     """Which few parameters to train inside the backbone.
 
-    `layers` is "all" or "top:N"; `modules` is "all-linear" or the names of linear modules.
+    `layers` is "all", "top:N", "bottom:N" or numbers such as "0,2"; `modules` is "all-linear" or the names of
+    linear modules.
     """
 
     method: Annotated[str, _NOT_EMPTY] = "lora"
@@ -82,7 +85,8 @@ class TrainingSpec:
     """How long and how fast to learn.
 
     `warmup` is a share of all steps; `batch_tokens`, `window` and `stride` count the backbone's pieces
-    (neighbouring windows overlap by `window - stride`); `minutes` ends the run early, by the clock.
+    (neighbouring windows overlap by `window - stride`); `hide` is the share of pieces replaced by the mask piece
+    in each step, so that entities are told by what stands around them, not by heart.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -94,7 +98,7 @@ class TrainingSpec:
     window: Annotated[int, _POSITIVE] = 256
     stride: Annotated[int, _POSITIVE] = 128
     seed: Annotated[int, _NOT_NEGATIVE] = 13
-    minutes: Annotated[float | None, _MINUTES] = None
+    hide: Annotated[float, _FRACTION] = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ class Run:
             module.train()
         with self.adapted.using(ADAPTER) as model:
             self.adapted.trainable(ADAPTER, True)
-            hidden = model.hidden(batch, attention=any(h.reads_attention for h in self.heads))
+            hidden = model.hidden(batch, attention=any(h.reads_attention for h in self.heads), hide=spec.hide)
             loss = torch.stack(
                 [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(self.heads)]
             ).sum()

@@ -83,7 +83,7 @@ def test_modules_by_name_and_options(tmp_path):
         (SMALLEST + "[training]\nepochs = 1.5\n", r"training\.epochs = 1\.5; allowed: a whole number"),
         (SMALLEST + '[training]\nlr = "1e-3"\n', r"training\.lr = '1e-3'; allowed: a number"),
         (SMALLEST + "[training]\nlr = nan\n", r"training\.lr = nan; allowed: a number"),
-        (SMALLEST + "[training]\nminutes = -1\n", r"training\.minutes = -1; allowed: above 0"),
+        (SMALLEST + "[training]\nhide = 1\n", r"training\.hide = 1\.0; allowed: from 0"),
         (SMALLEST + "[training]\nwindow = 64\nstride = 65\n", r"stride = 65; allowed: at most training\.window \(64\)"),
         (SMALLEST + "[adapter]\ndropout = 1.0\n", r"adapter\.dropout = 1\.0"),
         (SMALLEST + '[adapter]\nlayers = "top"\n', r'adapter\.layers = \'top\'; allowed: "all" or "top:N"'),

@@ -1,7 +1,8 @@
 """Named entities: BIO tags on the first piece of each word, decoded by constrained Viterbi.
 
 A word is a run of letters and digits, or a single character where a language has no spaces. The backbone may be
-uncased, so the shape of the word and of its neighbours (capitals, digits, signs) goes in beside its hidden state.
+uncased, so the shape of the word and of its neighbours (capitals, digits, signs) goes in beside its hidden state;
+a small LSTM over both (Huang et al. 2015) lets one word's capitals speak for the next ("Song of Freedom").
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class NerHead(nn.Module):
     Args:
         hidden_width: width of the backbone's states.
         labels: entity types, in the order of the tags.
-        width: width of the hidden layer.
+        width: width of the hidden layer and of the LSTM's output.
         shape_width: width of the embedding of a word's shape.
         dropout: share of the inputs dropped in training.
         scripts: scripts that entities were trained on; one with letters of another is not reported. None: all.
@@ -65,7 +66,9 @@ class NerHead(nn.Module):
         self.scripts = tuple(scripts)
         self.calibration = (float(calibration[0]), float(calibration[1]))
         self.shapes = nn.Embedding(3 * _SHAPES, shape_width)
-        self.tagger = feed_forward(hidden_width + 3 * shape_width, width, 2 * len(self.labels) + 1, dropout)
+        features = hidden_width + 3 * shape_width
+        self.context = nn.LSTM(features, width // 2, batch_first=True, bidirectional=True)
+        self.tagger = feed_forward(features + width, width, 2 * len(self.labels) + 1, dropout)
 
     @classmethod
     def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> NerHead:
@@ -118,8 +121,21 @@ class NerHead(nn.Module):
         flat = np.concatenate([n * length + w.word_pieces.astype(np.int64) for n, w in enumerate(windows)])
         shapes = np.concatenate([_shapes(w) for w in windows])
         states = hidden.states.reshape(-1, self.hidden_width)[torch.from_numpy(flat)]
-        logits: Tensor = self.tagger(torch.cat([states, self.shapes(torch.from_numpy(shapes)).flatten(1)], dim=1))
+        features = torch.cat([states, self.shapes(torch.from_numpy(shapes)).flatten(1)], dim=1)
+        logits: Tensor = self.tagger(torch.cat([features, self._in_context(features, windows)], dim=1))
         return logits
+
+    def _in_context(self, features: Tensor, windows: Sequence[Window]) -> Tensor:
+        """Run the LSTM over the words of each window. *Shape:* (n_words, features) -> (n_words, width)."""
+        rows = [row for row in features.split([len(w.word_pieces) for w in windows]) if len(row)]
+        if not rows:
+            return features.new_zeros(0, 2 * self.context.hidden_size)
+        packed = nn.utils.rnn.pack_sequence(
+            [nn.functional.dropout(row, self.dropout, self.training) for row in rows], enforce_sorted=False
+        )
+        outputs, _ = self.context(packed)
+        padded, lengths = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
+        return torch.cat([row[:n] for row, n in zip(padded, lengths.tolist(), strict=True)])
 
     def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[NDArray[np.int64]]) -> Tensor:
         """Return the cross-entropy of the tags, averaged over words."""

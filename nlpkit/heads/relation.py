@@ -8,40 +8,24 @@ against a threshold class learnt with it (adaptive threshold). No markers, no se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
 from nlpkit.chains import chains_of
 from nlpkit.heads.base import platt
+from nlpkit.heads.pairs import N_DISTANCES, Evidence, Pairs, first_mention, pairs_of, sentences_of
 from nlpkit.metrics import total, triple_counts
-from nlpkit.text import Window, sentences
-from nlpkit.types import Chain, Document, Entity, Relation, Span
+from nlpkit.text import Window
+from nlpkit.types import Chain, Document, Relation
 
+_TYPE_WIDTH = 32
 _FLOOR = 0.02
 """Probability before calibration below which a triple does not take part in it."""
-_DISTANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
-    """The pairs of one window: mention pieces by chain, types, and which chains are paired.
-
-    `pieces[c]` holds the half-open piece ranges of chain c's mentions; `subjects`, `objects` *(n_pairs,)* number
-    chains; `labels` *(n_pairs, n_relations + 1)*, its first column the threshold class, is None outside training.
-    """
-
-    pieces: list[list[tuple[int, int]]]
-    types: list[int]
-    subjects: NDArray[np.int64]
-    objects: NDArray[np.int64]
-    distances: NDArray[np.int64]
-    labels: Tensor | None = None
 
 
 class RelationHead(nn.Module):
@@ -55,8 +39,8 @@ class RelationHead(nn.Module):
         width: width of a pair's two sides.
         block: width of a group of the bilinear map.
         dropout: share of a pair's two sides dropped in training.
-        calibration: slope and offset that make a probability of a margin over the threshold class (Platt 1999).
-        threshold: least probability that is reported.
+        calibration: slope and offset that make a probability of a margin over the threshold class (Platt 1999),
+            and the least probability that is reported.
 
     """
 
@@ -73,24 +57,23 @@ class RelationHead(nn.Module):
         *,
         width: int = 384,
         block: int = 32,
-        type_width: int = 32,
         dropout: float = 0.2,
-        calibration: Sequence[float] = (1.0, 0.0),
-        threshold: float = 0.5,
+        calibration: Sequence[float] = (1.0, 0.0, 0.5),
     ) -> None:
         super().__init__()
         self.hidden_width, self.relations, self.types = hidden_width, dict(relations), tuple(types)
         self.pair_types = tuple((str(s), str(o)) for s, o in pair_types)
-        self.width, self.block, self.type_width, self.dropout = width, block, type_width, dropout
-        self.calibration, self.threshold = (float(calibration[0]), float(calibration[1])), float(threshold)
+        self.width, self.block, self.dropout = width, block, dropout
+        slope, offset, threshold = calibration
+        self.calibration, self.threshold = (float(slope), float(offset)), float(threshold)
         self._ids = tuple(self.relations)
         self._allowed = np.zeros((len(self.types), len(self.types)), dtype=bool)
         for subject, object_ in self.pair_types:
             self._allowed[self.types.index(subject), self.types.index(object_)] = True
-        self.type_states = nn.Embedding(len(self.types), type_width)
-        self.distance_states = nn.Embedding(2 * len(_DISTANCES) + 2, width)
-        self.subject_entity = nn.Linear(hidden_width + type_width, width)
-        self.object_entity = nn.Linear(hidden_width + type_width, width)
+        self.type_states = nn.Embedding(len(self.types), _TYPE_WIDTH)
+        self.distance_states = nn.Embedding(N_DISTANCES, width)
+        self.subject_entity = nn.Linear(hidden_width + _TYPE_WIDTH, width)
+        self.object_entity = nn.Linear(hidden_width + _TYPE_WIDTH, width)
         self.subject_context = nn.Linear(hidden_width, width, bias=False)
         self.object_context = nn.Linear(hidden_width, width, bias=False)
         self.bilinear = nn.Linear(width * block, len(self._ids) + 1)
@@ -113,10 +96,8 @@ class RelationHead(nn.Module):
             "pair_types": [list(p) for p in self.pair_types],
             "width": self.width,
             "block": self.block,
-            "type_width": self.type_width,
             "dropout": self.dropout,
-            "calibration": list(self.calibration),
-            "threshold": self.threshold,
+            "calibration": [*self.calibration, self.threshold],
         }
 
     @classmethod
@@ -133,9 +114,9 @@ class RelationHead(nn.Module):
         """Return the document with its chains and relations."""
         return replace(document, entities=())
 
-    def targets(self, window: Window, gold: Document) -> _Pairs:
+    def targets(self, window: Window, gold: Document) -> Pairs:
         """Return the window's pairs with their relations."""
-        pairs, chains = self._pairs(window, gold.chains)
+        pairs, chains = pairs_of(window, gold.chains, self.types, self._allowed)
         numbers = {(m.start, m.end, c.label): n for n, c in enumerate(chains) for m in c.mentions}
         true: dict[tuple[int, int], list[int]] = {}
         for relation in gold.relations:
@@ -147,23 +128,7 @@ class RelationHead(nn.Module):
             labels[row, [n + 1 for n in true.get(pair, [-1])]] = 1.0
         return replace(pairs, labels=labels)
 
-    def _pairs(self, window: Window, chains: Sequence[Chain]) -> tuple[_Pairs, list[Chain]]:
-        """Return the pairs among the chains that this window holds, and those chains with only mentions it holds."""
-        kept, pieces = [], []
-        for chain in chains:
-            inside = [(m, window.pieces(m.start, m.end)) for m in chain.mentions]
-            inside = [(m, p) for m, p in inside if p[1] > p[0]]
-            if inside and chain.label in self.types:
-                kept.append(replace(chain, mentions=chain.mentions))
-                pieces.append([p for _, p in inside])
-        types = [self.types.index(c.label) for c in kept]
-        paired = self._allowed[np.ix_(types, types)] if types else np.zeros((0, 0), dtype=bool)
-        np.fill_diagonal(paired, False)
-        subjects, objects = np.nonzero(paired)
-        distances = _distances(pieces)[subjects, objects] if len(subjects) else np.zeros(0, np.int64)
-        return _Pairs(pieces, types, subjects, objects, distances), kept
-
-    def _features(self, states: Tensor, attention: Tensor, pairs: _Pairs) -> tuple[Tensor, Tensor, Tensor]:
+    def _features(self, states: Tensor, attention: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
         """Return both sides of each pair *(n_pairs, width)*, and where its context lies *(n_pairs, n_pieces)*.
 
         `states` *(n_pieces, hidden_width)* and `attention` *(n_heads, n_pieces, n_pieces)* are one window's.
@@ -200,7 +165,7 @@ class RelationHead(nn.Module):
         logits: Tensor = self.bilinear((left * right).flatten(1))
         return logits
 
-    def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[_Pairs]) -> Tensor:
+    def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[Pairs]) -> Tensor:
         """Return the adaptive-threshold loss, averaged over pairs."""
         assert hidden.attention is not None
         sides = [
@@ -219,8 +184,8 @@ class RelationHead(nn.Module):
         assert hidden.attention is not None
         results = []
         for n, (window, document) in enumerate(zip(windows, found, strict=True)):
-            chains = document.chains or chains_of(window.text, document.entities, _sentences(window))
-            pairs, kept = self._pairs(window, chains)
+            chains = document.chains or chains_of(window.text, document.entities, sentences_of(window))
+            pairs, kept = pairs_of(window, chains, self.types, self._allowed)
             relations: list[Relation] = []
             if len(pairs.subjects):
                 left, right, both = self._features(hidden.states[n], hidden.attention[n], pairs)
@@ -229,22 +194,22 @@ class RelationHead(nn.Module):
         return results
 
     def _relations(
-        self, logits: Tensor, both: Tensor, pairs: _Pairs, chains: Sequence[Chain], window: Window
+        self, logits: Tensor, both: Tensor, pairs: Pairs, chains: Sequence[Chain], window: Window
     ) -> list[Relation]:
         slope, offset = self.calibration
         probabilities = torch.sigmoid(slope * (logits[:, 1:] - logits[:, :1]) + offset)
         rows, classes = torch.nonzero(probabilities >= self.threshold, as_tuple=True)
         if not len(rows):
             return []
-        evidence = _Evidence(window, both)
+        evidence = Evidence(window, both)
         found = []
         for row, number in zip(rows.tolist(), classes.tolist(), strict=True):
             subject, object_ = chains[pairs.subjects[row]], chains[pairs.objects[row]]
             found.append(
                 Relation(
-                    _mention(subject, window),
+                    first_mention(subject, window),
                     self.relations[self._ids[number]],
-                    _mention(object_, window),
+                    first_mention(object_, window),
                     float(probabilities[row, number]),
                     self._ids[number] if self._ids[number] != self.relations[self._ids[number]] else None,
                     evidence.of(row, subject, object_),
@@ -301,57 +266,6 @@ def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
     above = (logits - (1 - positive - threshold) * 1e30).log_softmax(-1)
     below = (logits - positive * 1e30).log_softmax(-1)
     return -((above * positive).sum(1) + below[:, 0]).mean()
-
-
-def _distances(pieces: Sequence[Sequence[tuple[int, int]]]) -> NDArray[np.int64]:
-    """Return the bucket of the signed distance between the nearest mentions of each two chains. *Shape:* (n, n)."""
-    owner = np.array([c for c, mentions in enumerate(pieces) for _ in mentions])
-    starts = np.array([first for mentions in pieces for first, _ in mentions])
-    gaps = starts[None, :] - starts[:, None]
-    order = np.argsort(-np.abs(gaps), axis=None)
-    rows, columns = np.unravel_index(order, gaps.shape)
-    nearest = np.zeros((len(pieces), len(pieces)), dtype=np.int64)
-    nearest[owner[rows], owner[columns]] = gaps[rows, columns]  # the nearest is written last
-    buckets = np.searchsorted(_DISTANCES, np.abs(nearest), side="right")
-    return np.where(nearest < 0, buckets + len(_DISTANCES) + 1, buckets)
-
-
-def _mention(chain: Chain, window: Window) -> Entity:
-    """Return the first named mention of a chain within a window, as an entity."""
-    inside = [m for m in chain.mentions if window.pieces(m.start, m.end)[1]]
-    mention = next((m for m in inside if m.kind == "name"), (inside or chain.mentions)[0])
-    return Entity(mention.text, mention.start, mention.end, chain.label)
-
-
-class _Evidence:
-    """Which sentences support a pair: where both are named and the localised context looks most."""
-
-    def __init__(self, window: Window, both: Tensor) -> None:
-        self._sentences = _sentences(window)
-        pieces = [window.pieces(s.start, s.end) for s in self._sentences]
-        self._mass = np.stack([both[:, a:b].sum(1).numpy() for a, b in pieces], axis=1)
-
-    def of(self, row: int, subject: Chain, object_: Chain) -> tuple[Span, ...]:
-        """Return the best sentence that mentions both; without one, the best of each, in the order of the text."""
-        names_subject = np.array([_holds(s, subject) for s in self._sentences])
-        names_object = np.array([_holds(s, object_) for s in self._sentences])
-        mass = self._mass[row]
-        shared = names_subject & names_object
-        if shared.any():
-            return (self._sentences[int(np.argmax(np.where(shared, mass, -1.0)))],)
-        best = {int(np.argmax(np.where(has, mass, -1.0))) for has in (names_subject, names_object) if has.any()}
-        return tuple(self._sentences[n] for n in sorted(best))
-
-
-def _sentences(window: Window) -> list[Span]:
-    """Return the sentences of the text that a window covers."""
-    body = window.offsets[window.offsets[:, 0] >= 0]
-    first, last = int(body[0, 0]), int(body[-1, 1])
-    return [Span(s.text, s.start + first, s.end + first) for s in sentences(window.text[first:last])]
-
-
-def _holds(sentence: Span, chain: Chain) -> bool:
-    return any(sentence.start <= m.start and m.end <= sentence.end for m in chain.mentions)
 
 
 def _best_threshold(

@@ -1,0 +1,111 @@
+"""The ordered pairs of entities in a window: which there are, how far apart, and the sentences that support them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nlpkit.text import Window, sentences
+from nlpkit.types import Chain, Entity, Span
+
+_DISTANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+N_DISTANCES = 2 * len(_DISTANCES) + 2
+"""How many buckets a signed distance falls into."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """The pairs of one window: mention pieces by chain, types, and which chains are paired.
+
+    `pieces[c]` holds the half-open piece ranges of chain c's mentions; `subjects`, `objects` *(n_pairs,)* number
+    chains; `labels` *(n_pairs, n_relations + 1)*, its first column the threshold class, is None outside training.
+    """
+
+    pieces: list[list[tuple[int, int]]]
+    types: list[int]
+    subjects: NDArray[np.int64]
+    objects: NDArray[np.int64]
+    distances: NDArray[np.int64]
+    labels: Tensor | None = None
+
+
+def pairs_of(
+    window: Window, chains: Sequence[Chain], types: Sequence[str], allowed: NDArray[np.bool_]
+) -> tuple[Pairs, list[Chain]]:
+    """Return the pairs among the chains that a window mentions, and those chains.
+
+    Args:
+        window: what was read.
+        chains: of the document.
+        types: the entity types that are known.
+        allowed: whether a pair of types (subject, object) counts. *Shape:* (n_types, n_types)
+
+    """
+    kept, pieces = [], []
+    for chain in chains:
+        inside = [window.pieces(m.start, m.end) for m in chain.mentions]
+        inside = [p for p in inside if p[1] > p[0]]
+        if inside and chain.label in types:
+            kept.append(chain)
+            pieces.append(inside)
+    numbers = [types.index(c.label) for c in kept]
+    paired = allowed[np.ix_(numbers, numbers)] if numbers else np.zeros((0, 0), dtype=bool)
+    np.fill_diagonal(paired, False)
+    subjects, objects = np.nonzero(paired)
+    distances = _distances(pieces)[subjects, objects] if len(subjects) else np.zeros(0, np.int64)
+    return Pairs(pieces, numbers, subjects, objects, distances), kept
+
+
+def _distances(pieces: Sequence[Sequence[tuple[int, int]]]) -> NDArray[np.int64]:
+    """Return the bucket of the signed distance between the nearest mentions of each two chains. *Shape:* (n, n)."""
+    owner = np.array([c for c, mentions in enumerate(pieces) for _ in mentions])
+    starts = np.array([first for mentions in pieces for first, _ in mentions])
+    gaps = starts[None, :] - starts[:, None]
+    order = np.argsort(-np.abs(gaps), axis=None)
+    rows, columns = np.unravel_index(order, gaps.shape)
+    nearest = np.zeros((len(pieces), len(pieces)), dtype=np.int64)
+    nearest[owner[rows], owner[columns]] = gaps[rows, columns]  # the nearest is written last
+    buckets = np.searchsorted(_DISTANCES, np.abs(nearest), side="right")
+    return np.where(nearest < 0, buckets + len(_DISTANCES) + 1, buckets)
+
+
+def first_mention(chain: Chain, window: Window) -> Entity:
+    """Return the first named mention of a chain within a window, as an entity."""
+    inside = [m for m in chain.mentions if window.pieces(m.start, m.end)[1]]
+    mention = next((m for m in inside if m.kind == "name"), (inside or chain.mentions)[0])
+    return Entity(mention.text, mention.start, mention.end, chain.label)
+
+
+class Evidence:
+    """Which sentences support a pair: where both are named and the localised context looks most."""
+
+    def __init__(self, window: Window, both: Tensor) -> None:
+        self._sentences = sentences_of(window)
+        pieces = [window.pieces(s.start, s.end) for s in self._sentences]
+        self._mass = np.stack([both[:, a:b].sum(1).numpy() for a, b in pieces], axis=1)
+
+    def of(self, row: int, subject: Chain, object_: Chain) -> tuple[Span, ...]:
+        """Return the best sentence that mentions both; without one, the best of each, in the order of the text."""
+        names_subject = np.array([_holds(s, subject) for s in self._sentences])
+        names_object = np.array([_holds(s, object_) for s in self._sentences])
+        mass = self._mass[row]
+        shared = names_subject & names_object
+        if shared.any():
+            return (self._sentences[int(np.argmax(np.where(shared, mass, -1.0)))],)
+        best = {int(np.argmax(np.where(has, mass, -1.0))) for has in (names_subject, names_object) if has.any()}
+        return tuple(self._sentences[n] for n in sorted(best))
+
+
+def sentences_of(window: Window) -> list[Span]:
+    """Return the sentences of the text that a window covers."""
+    body = window.offsets[window.offsets[:, 0] >= 0]
+    first, last = int(body[0, 0]), int(body[-1, 1])
+    return [Span(s.text, s.start + first, s.end + first) for s in sentences(window.text[first:last])]
+
+
+def _holds(sentence: Span, chain: Chain) -> bool:
+    return any(sentence.start <= m.start and m.end <= sentence.end for m in chain.mentions)
