@@ -69,11 +69,21 @@ def save(task: Task, folder: Path) -> None:
         for name, tensor in head.state_dict().items()
     }
     save_file(tensors, part / HEADS_FILE, metadata={"format": "pt"})
-    account = _account(task, part)
-    (part / ACCOUNT).write_text(json.dumps(account, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (part / "README.md").write_text(card(account), encoding="utf-8")
+    _write_account(part, _account(task, part))
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
+
+
+def compare(folder: Path, name: str, scores: Mapping[str, float]) -> None:
+    """Write the scores of another way to train the same recipe into an adapter's account and card."""
+    found = account(folder)
+    found["compared"] = {**found.get("compared", {}), name: dict(scores)}
+    _write_account(folder, found)
+
+
+def _write_account(folder: Path, account: Mapping[str, Any]) -> None:
+    (folder / ACCOUNT).write_text(json.dumps(account, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(card(account), encoding="utf-8")
 
 
 def _account(task: Task, folder: Path) -> dict[str, Any]:

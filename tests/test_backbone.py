@@ -4,7 +4,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaModel
 
 from nlpkit import Backbone
 from nlpkit.backbone import EMBEDDED
@@ -21,18 +20,7 @@ def batch(backbone, texts=TEXTS):
 
 
 def fake_decoder():
-    config = LlamaConfig(
-        vocab_size=300,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaModel(config)
-    return Backbone(model, fake_backbone().tokenizer, name="fake decoder", fingerprint="0")
+    return fake_backbone(kind="llama")
 
 
 def test_the_fake_backbone_is_small_and_deterministic():
