@@ -1,0 +1,204 @@
+"""Answer a question on a graph: topics, ranked plans, walk, answers with their path and evidence, or an abstention."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, product
+from typing import Final
+
+from nlpkit.graph.execute import Reached, execute
+from nlpkit.graph.plan import MAX_BRANCHES, Branch, Plan
+from nlpkit.graph.question import Question, read
+from nlpkit.graph.rank import Ranked, Ranker
+from nlpkit.graph.records import Evidence, Extractor, Fact, FactSource, FoundAnswer, GraphAnswer, Node
+from nlpkit.graph.topics import Found, Topic, find_topics
+from nlpkit.graph.wordings import wordings
+
+THRESHOLD: Final = 0.5
+"""Abstain below this confidence in the plan."""
+N_NAMESAKES: Final = 3
+N_PATHS: Final = 5
+"""So many answers' paths are shown, and the evidence of their facts."""
+N_EVIDENCE: Final = 2
+N_PLANS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPlan:
+    """A plan, how it ranks among the others (`total`), and how sure one may be that it was meant (0..1)."""
+
+    plan: Plan
+    total: float
+    score: float
+
+    def __str__(self) -> str:
+        return f"{self.score:.2f}  {self.plan}"
+
+
+def plans(source: FactSource, kit: Extractor, question: str, topics: Sequence[str] | None = None) -> list[RankedPlan]:
+    """Return the plans for a question, best first, none where it names nothing the graph knows.
+
+    Args:
+        source: The graph.
+        kit: Embeds; its `ner` reads the question where the alias index does not settle the topics.
+        question: In words; topic names may stand in [brackets].
+        topics: Names of the topic entities, where known.
+
+    Raises:
+        QuestionError: the question is empty or too long.
+
+    """
+    return _plans(source, kit, find_topics(question, source, kit, topics))
+
+
+def ask(
+    source: FactSource,
+    kit: Extractor,
+    question: str,
+    topics: Sequence[str] | None = None,
+    *,
+    threshold: float = THRESHOLD,
+) -> GraphAnswer:
+    """Answer a question, or abstain and say why.
+
+    The best plan that reaches something answers. An answer's score is the confidence in the plan
+    (`rank.Ranked.confidence`: monotone, not calibrated) times the scores of the facts on its best path.
+    `path` and `evidence` belong to the first few answers.
+
+    Args:
+        source: The graph.
+        kit: Embeds; its `ner` reads the question where the alias index does not settle the topics.
+        question: In words; topic names may stand in [brackets].
+        topics: Names of the topic entities, where known.
+        threshold: Least confidence in the plan, 0..1; 0 never abstains for want of confidence.
+
+    Raises:
+        QuestionError: the question is empty or too long.
+
+    """
+    start = time.perf_counter()
+    found = find_topics(question, source, kit, topics)
+    ranked = _plans(source, kit, found)
+    best, ends = None, list[Reached]()
+    for candidate in ranked:
+        ends = execute(candidate.plan, source)
+        if ends:
+            best = candidate
+            break
+    if best is None or best.score < threshold:
+        note = _why_not(found, best, ends, source, threshold)
+        plan, score = (str(best.plan), best.score) if best else ("", None)
+        return GraphAnswer(question, (), True, plan, (), (), score, time.perf_counter() - start, note)
+    answers = _answers(best, ends, source)
+    path, evidence = _support(ends, source)
+    note = _remark(found, ends, best)
+    seconds = time.perf_counter() - start
+    return GraphAnswer(question, answers, False, str(best.plan), path, evidence, answers[0].score, seconds, note)
+
+
+def _plans(source: FactSource, kit: Extractor, found: Found) -> list[RankedPlan]:
+    topics = found.topics
+    question = read(found.text, tuple((topic.first, topic.last) for topic in topics))
+    if not topics or len(topics) > MAX_BRANCHES or not question.asks:
+        return []
+    rankings = [_rank(question, i, topic, source, kit) for i, topic in enumerate(topics)]
+    if len(topics) == 1:
+        return [_single(question, candidate) for candidate in rankings[0][:N_PLANS]]
+    alone = [_single(question, c, _besides(topics, i)) for i, ranking in enumerate(rankings) for c in ranking[:N_PLANS]]
+    return _intersections(question, rankings)[:N_PLANS] + sorted(alone, key=lambda r: -r.score)[:N_PLANS]
+
+
+def _besides(topics: Sequence[Topic], place: int) -> float:
+    """Return the weight of the other topics as words left unexplained: a date says less than a name."""
+    return sum(1.0 if topic.nodes[0].type in ("TIME", "NUM") else 2.0 for i, topic in enumerate(topics) if i != place)
+
+
+_Candidate = tuple[Node, Ranked, float]
+
+
+def _rank(question: Question, place: int, topic: Topic, source: FactSource, kit: Extractor) -> list[_Candidate]:
+    """Return (start, chain, margin), best first; a namesake less often mentioned loses a tie."""
+    ranked: list[tuple[Node, Ranked]] = []
+    for node in topic.nodes[:N_NAMESAKES]:
+        ranked += [(node, r) for r in Ranker(question, place, [node], source, wordings(kit)).rank()]
+    ranked.sort(key=lambda item: -item[1].total)
+    candidates = []
+    for n, (node, r) in enumerate(ranked):
+        other = next((o.total for _, o in ranked[n + 1 :] if o.steps[-1] != r.steps[-1]), r.total - 1.0)
+        candidates.append((node, r, r.total - other if n == 0 else 0.0))
+    return candidates
+
+
+def _single(question: Question, candidate: _Candidate, besides: float = 0.0) -> RankedPlan:
+    node, ranked, margin = candidate
+    weight = sum(word.weight for word in question.words)
+    if besides:
+        ranked = replace(ranked, coverage=ranked.coverage * weight / (weight + besides))
+    plan = Plan((Branch(node, ranked.steps),), question.count, ranked.types)
+    return RankedPlan(plan, ranked.total, ranked.confidence(margin))
+
+
+def _intersections(question: Question, rankings: Sequence[Sequence[_Candidate]]) -> list[RankedPlan]:
+    """Combine the best chains of every topic; the confidence is that of the least sure one.
+
+    The words beside one topic belong to its branch, so the branches have to explain the question together.
+    """
+    made = []
+    weights = [word.weight for word in question.words]
+    for combination in product(*(ranking[:4] for ranking in rankings)):
+        chains = [ranked for _, ranked, _ in combination]
+        explained = [max(values) for values in zip(*(r.explained for r in chains), strict=True)]
+        covered = sum(e * w for e, w in zip(explained, weights, strict=True))
+        coverage = covered / sum(weights) if weights else 0.0
+        total = coverage * len(weights) + sum(r.total for r in chains) / len(chains)
+        score = min(replace(r, coverage=coverage).confidence(0.0) for r in chains)
+        branches = tuple(Branch(node, ranked.steps) for node, ranked, _ in combination)
+        types = frozenset().union(*(r.types for r in chains)) if all(r.types for r in chains) else frozenset()
+        made.append(RankedPlan(Plan(branches, question.count, types), total, score))
+    return sorted(made, key=lambda r: -r.total)
+
+
+def _answers(best: RankedPlan, ends: Sequence[Reached], source: FactSource) -> tuple[FoundAnswer, ...]:
+    if best.plan.count:
+        return (FoundAnswer(str(len(ends)), None, best.score),)
+    return tuple(FoundAnswer(source.node(end.node).name, end.node, best.score * end.score) for end in ends)
+
+
+def _support(
+    ends: Sequence[Reached], source: FactSource
+) -> tuple[tuple[tuple[str, str, str], ...], tuple[Evidence, ...]]:
+    facts = list(dict.fromkeys(fact for end in ends[:N_PATHS] for fact in end.path))
+    path = tuple((source.node(f.subject).name, f.relation, source.node(f.object).name) for f in facts)
+    return path, tuple(dict.fromkeys(_evidence(facts, source)))
+
+
+def _evidence(facts: Sequence[Fact], source: FactSource) -> Iterator[Evidence]:
+    for fact in facts:
+        yield from islice(source.evidence(fact), N_EVIDENCE)
+
+
+def _why_not(
+    found: Found, best: RankedPlan | None, ends: Sequence[Reached], source: FactSource, threshold: float
+) -> str:
+    missing = f"the graph has no {', '.join(map(repr, found.missing[:3]))}; " if found.missing else ""
+    if not found.topics:
+        unknown = "found no name that the graph knows; mark it in [brackets] or look at graph show"
+        return missing + "nothing else is named" if missing else unknown
+    names = ", ".join(topic.nodes[0].name for topic in found.topics[:5])
+    if len(found.topics) > MAX_BRANCHES:
+        return f"{missing}found {len(found.topics)} names ({names}, ...); ask about one to {MAX_BRANCHES}"
+    if best is None:
+        return f"{missing}found {names}, but no facts there that fit the question"
+    reached = ", ".join(source.node(end.node).name for end in ends[:3])
+    doubt = f"its score {best.score:.2f} is below {threshold:g}"
+    return f"{missing}found {names}; the nearest plan {best.plan} reaches {reached}, but {doubt}"
+
+
+def _remark(found: Found, ends: Sequence[Reached], best: RankedPlan) -> str:
+    names = ", ".join(branch.topic.name for branch in best.plan.branches)
+    near = " (near spelling)" if any(topic.near for topic in found.topics) else ""
+    namesakes = max(len(topic.nodes) for topic in found.topics)
+    others = f"; {namesakes} nodes bear this name" if namesakes > 1 else ""
+    return f"from {names}{near}: {len(ends)} found{others}"
