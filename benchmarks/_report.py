@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -32,6 +33,14 @@ class Row:
     unit: str
     goal: float | None = None
     spread: float | None = None
+
+
+def options(description: str | None, quick: str) -> argparse.ArgumentParser:
+    """Return a parser that knows --data, the folder of all data sets, and --quick (`quick` says what it does)."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of the data sets (see README.md)")
+    parser.add_argument("--quick", action="store_true", help=quick)
+    return parser
 
 
 def write(name: str, rows: Sequence[Row], data: str) -> Path:

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from _report import Row, show, write
+from _report import Row, options, show, write
 
 SIZES = (500, 5000)
 WORDS = 60
@@ -27,9 +27,7 @@ _SYLLABLES = [c + v for c in "bdfgklmnprst" for v in "aeiou"]
 
 def main() -> None:
     """Measure and write benchmarks/results/build_memory.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/corpora/wikipedia_2wiki"))
-    parser.add_argument("--quick", action="store_true", help="50 against 500 documents")
+    parser = options(__doc__, "50 against 500 documents")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -78,7 +76,7 @@ def build(data: Path, n: int) -> dict[str, float]:
 
 def corpus(data: Path, n: int) -> Iterator[str]:
     """Yield n texts: 500 passages over and over, with other names each time."""
-    with gzip.open(data / "passages.jsonl.gz", "rt", encoding="utf-8") as f:
+    with gzip.open(data / "corpora" / "wikipedia_2wiki" / "passages.jsonl.gz", "rt", encoding="utf-8") as f:
         passages = [" ".join(json.loads(next(f))["text"].split()[:WORDS]) for _ in range(min(n, SIZES[0]))]
     for k in range(n):
         passage, turn = passages[k % len(passages)], k // len(passages)

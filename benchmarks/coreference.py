@@ -7,17 +7,15 @@ nominals have no gold there: their rows say how many are linked.
 
 from __future__ import annotations
 
-import argparse
 import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import combinations, islice
-from pathlib import Path
 from unittest.mock import patch
 
-from _report import Row, show, write
+from _report import Row, options, show, write
 
 from nlpkit.chains import chains_of
 from nlpkit.data.docred import read
@@ -138,15 +136,10 @@ def other_rows(split: str, documents: list[Document]) -> Iterator[Row]:
 
 def main() -> None:
     """Read the arguments, measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with dev_revised.json.gz, test_revised.json.gz"
-    )
-    parser.add_argument("--quick", action="store_true", help="50 documents of each split")
-    arguments = parser.parse_args()
+    arguments = options(__doc__, "50 documents of each split").parse_args()
     rows: list[Row] = []
     for split in SPLITS:
-        examples = read(arguments.data / f"{split}.json.gz")
+        examples = read(arguments.data / "re" / "re-docred" / f"{split}.json.gz")
         documents = [example.document for example in islice(examples, 50 if arguments.quick else None)]
         rows += [*step_rows(split, documents), *other_rows(split, documents)]
     show("Coreference of gold name mentions", rows)

@@ -6,13 +6,12 @@ scores the shipped adapter, on its own training file.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from _report import Row, show, write
+from _report import Row, options, show, write
 
 import nlpkit
 from nlpkit import checkpoint, recipes
@@ -25,16 +24,14 @@ FULL_LR = 1e-4
 
 def main() -> None:
     """Measure and write benchmarks/results/joint.json, and the comparison into the shipped card."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/re/re-docred"))
+    parser = options(__doc__, "score the shipped adapter on the file it was trained on")
     parser.add_argument("--out", type=Path, default=Path("runs/full"), help="where the fully tuned model is kept")
-    parser.add_argument("--quick", action="store_true", help="score the shipped adapter on dev only")
     arguments = parser.parse_args()
-    recipe = recipes.find(NAME)
+    recipe, folder = recipes.find(NAME), arguments.data / "re" / "re-docred"
     shipped = checkpoint.locate(NAME)
     adapter = checkpoint.account(shipped)
     if arguments.quick:
-        evaluation = nlpkit.evaluate(shipped, data=arguments.data / str(recipe.data.train))
+        evaluation = nlpkit.evaluate(shipped, data=folder / str(recipe.data.train))
         show("The shipped adapter on the file it was trained on", rows_of("adapter", evaluation.scores, {}))
         return
     if not (arguments.out / checkpoint.ACCOUNT).is_file():
@@ -43,9 +40,9 @@ def main() -> None:
             adapter=replace(recipe.adapter, method="full"),
             training=replace(recipe.training, lr=FULL_LR),
         )
-        nlpkit.train(full, data=arguments.data, out=arguments.out, progress=tell)
+        nlpkit.train(full, data=folder, out=arguments.out, progress=tell)
     tuned = checkpoint.account(arguments.out)
-    again = nlpkit.evaluate(shipped, data=arguments.data / str(recipe.data.test)).scores
+    again = nlpkit.evaluate(shipped, data=folder / str(recipe.data.test)).scores
     rows = [
         *rows_of("adapter", again, recipe.goals),
         *rows_of("full fine-tuning", tuned["scores"]["test"], {}),

@@ -6,13 +6,12 @@ Re-DocRED's test file, once with pronouns and nominals in the chains and once wi
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from _report import Row, show, write
+from _report import Row, options, show, write
 
 import nlpkit
 from nlpkit import chains, data, engine
@@ -26,10 +25,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 def main() -> None:
     """Measure and write benchmarks/results/sample.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/re/re-docred"))
-    parser.add_argument("--quick", action="store_true", help="the sample only")
-    arguments = parser.parse_args()
+    arguments = options(__doc__, "the sample only").parse_args()
     kit = nlpkit.load()
     rows = answered(kit, "")
     if not arguments.quick:
@@ -58,7 +54,7 @@ def answered(kit: Kit, prefix: str) -> list[Row]:
 
 def triples(kit: Kit, folder: Path, name: str) -> list[Row]:
     """Return precision, recall and F1 of triples from raw text on Re-DocRED test."""
-    golds = [e.document for e in data.read(folder / "test_revised.json.gz", "redocred")]
+    golds = [e.document for e in data.read(folder / "re" / "re-docred" / "test_revised.json.gz", "redocred")]
     counts = total(triple_counts(p, g) for p, g in zip(kit([g.text for g in golds]), golds, strict=True))
     return [Row(f"triples {name}: {metric}", value, "") for metric, value in counts.to_dict().items()]
 

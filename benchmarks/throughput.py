@@ -7,7 +7,6 @@ Its decoding is that of the same heads, so that only the way the backbone is run
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import statistics
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from _report import Row, show, write
+from _report import Row, options, show, write
 
 import nlpkit
 from nlpkit.backbone import Hidden
@@ -30,14 +29,12 @@ BATCH = 8
 
 def main() -> None:
     """Measure and write benchmarks/results/throughput.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/corpora/wikipedia_2wiki"))
+    parser = options(__doc__, "a tenth of the documents, two rounds")
     parser.add_argument("--documents", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the documents, two rounds")
     arguments = parser.parse_args()
     n = arguments.documents // 10 if arguments.quick else arguments.documents
-    texts = passages(arguments.data / "passages.jsonl.gz", n)
+    texts = passages(arguments.data / "corpora" / "wikipedia_2wiki" / "passages.jsonl.gz", n)
     kit = nlpkit.load()
     plain = Plain(kit)
     agreed = agreement(kit(texts), plain(texts))

@@ -70,6 +70,8 @@ def save(task: Task, folder: Path) -> None:
     }
     save_file(tensors, part / HEADS_FILE, metadata={"format": "pt"})
     _write_account(part, _account(task, part))
+    for file in part.iterdir():
+        file.chmod(0o644)  # safetensors writes for the owner alone
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
 

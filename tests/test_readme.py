@@ -118,3 +118,14 @@ def test_dots_stand_for_any_text():
     assert_printed("Warsaw  0.93  \nx", "Warsaw  ...\nx", "")
     with pytest.raises(AssertionError, match="README"):
         assert_printed("Paris", "Warsaw", "")
+
+
+def test_the_table_of_numbers_is_that_of_the_results():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        from _tables import BEGIN, END, table
+    finally:
+        sys.path.pop(0)
+    shown = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert shown == table()
+    assert shown.count("\n") > 10

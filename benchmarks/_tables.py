@@ -1,0 +1,75 @@
+"""The README's table of numbers, made from `benchmarks/results/`. Run it to put the present numbers in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- numbers: made by benchmarks/_tables.py -->\n", "<!-- end of numbers -->\n"
+
+SHOWN = {
+    "joint": (
+        ("adapter, ner_f1", "entities, strict F1"),
+        ("adapter, relation_given_f1", "relations between gold entities, F1"),
+        ("adapter, relation_f1", "triples from raw text, F1"),
+        ("full fine-tuning, ner_f1", "entities, the whole backbone tuned"),
+        ("full fine-tuning, relation_given_f1", "relations between gold entities, the whole backbone tuned"),
+        ("full fine-tuning, relation_f1", "triples from raw text, the whole backbone tuned"),
+    ),
+    "coreference": (
+        ("test_revised: + near and shortened names: B-cubed F1", "names resolved inside documents, B-cubed F1"),
+    ),
+    "throughput": (("nlpkit against the plain loop", "entities and relations, against a plain transformers loop"),),
+    "kgqa_metaqa": (
+        ("1 hop: hits@1", "questions of 1 hop, hits@1"),
+        ("2 hops: hits@1", "questions of 2 hops, hits@1"),
+        ("3 hops: hits@1", "questions of 3 hops, hits@1"),
+        ("1 hop: median time", "time for a question of 1 hop, median"),
+    ),
+    "sample": (
+        ("right", "sample questions answered rightly"),
+        ("left open rightly", "sample questions rightly left open"),
+        ("wrong", "sample questions answered wrongly"),
+    ),
+    "build_memory": (
+        ("peak memory beside the graph's own size, large against small", "peak memory, 5,000 against 500 documents"),
+    ),
+}
+"""What the README shows: file -> (row, label)."""
+
+
+def table() -> str:
+    """Return the table; a results file or a row that is not there is left out."""
+    lines = ["| what | measured | goal | data |", "|---|---|---|---|"]
+    for name, shown in SHOWN.items():
+        path = ROOT / "benchmarks" / "results" / f"{name}.json"
+        if not path.is_file():
+            continue
+        report = json.loads(path.read_text(encoding="utf-8"))
+        rows = {row["name"]: row for row in report["rows"]}
+        for key, label in shown:
+            if key in rows:
+                row = rows[key]
+                goal = "" if row["goal"] is None else number(row["goal"], row["unit"])
+                lines.append(f"| {label} | {number(row['value'], row['unit'])} | {goal} | {report['data']} |")
+    return "\n".join(lines) + "\n"
+
+
+def number(value: float, unit: str) -> str:
+    """Return a number with its unit, as few digits as tell it."""
+    if unit == "share":
+        return f"{100 * value:.0f} %"
+    return f"{value:.3f}" if not unit else f"{value:.2f} {unit}"
+
+
+def main() -> None:
+    """Put the table between the README's marks."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}{table()}{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
