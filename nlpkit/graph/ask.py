@@ -11,13 +11,20 @@ from typing import Final
 from nlpkit.graph.execute import Reached, execute
 from nlpkit.graph.plan import MAX_BRANCHES, Branch, Plan
 from nlpkit.graph.question import Question, read
-from nlpkit.graph.rank import Ranked, Ranker
+from nlpkit.graph.rank import Ranked, Ranker, least_told
 from nlpkit.graph.records import Evidence, Extractor, Fact, FactSource, FoundAnswer, GraphAnswer, Node
 from nlpkit.graph.topics import Found, Topic, find_topics
+from nlpkit.graph.view import View
 from nlpkit.graph.wordings import wordings
 
 THRESHOLD: Final = 0.5
 """Abstain below this confidence in the plan."""
+DOUBTFUL: Final = 0.28
+"""An answer that hangs on a fact with a lower score is not given."""
+LIKELY: Final = 0.5
+"""A count is given only where every fact in it is likelier true than not."""
+BEHIND: Final = 0.6
+"""Answers are given down to this share of the best one's score."""
 N_NAMESAKES: Final = 3
 N_PATHS: Final = 5
 """So many answers' paths are shown, and the evidence of their facts."""
@@ -50,6 +57,7 @@ def plans(source: FactSource, kit: Extractor, question: str, topics: Sequence[st
         QuestionError: the question is empty or too long.
 
     """
+    source = View(source)
     return _plans(source, kit, find_topics(question, source, kit, topics))
 
 
@@ -79,11 +87,12 @@ def ask(
 
     """
     start = time.perf_counter()
+    source = View(source)
     found = find_topics(question, source, kit, topics)
     ranked = _plans(source, kit, found)
     best, ends = None, list[Reached]()
     for candidate in ranked:
-        ends = execute(candidate.plan, source)
+        ends = _supported(execute(candidate.plan, source), candidate.plan.count)
         if ends:
             best = candidate
             break
@@ -96,6 +105,22 @@ def ask(
     note = _remark(found, ends, best)
     seconds = time.perf_counter() - start
     return GraphAnswer(question, answers, False, str(best.plan), path, evidence, answers[0].score, seconds, note)
+
+
+def _supported(ends: Sequence[Reached], count: bool) -> list[Reached]:
+    """Return the ends that the facts bear out: none hangs on a fact too doubtful, none is far behind the best.
+
+    A count with a doubtful end among them is no count.
+    """
+    borne = [end for end in ends if _certainty(end) >= DOUBTFUL]
+    if count:
+        return borne if all(_certainty(end) >= LIKELY for end in borne) else []
+    return [end for end in borne if end.score >= BEHIND * borne[0].score]
+
+
+def _certainty(end: Reached) -> float:
+    """Return the score of the weakest fact on the way."""
+    return min(1.0 if fact.score is None else fact.score for fact in end.path)
 
 
 def _plans(source: FactSource, kit: Extractor, found: Found) -> list[RankedPlan]:
@@ -153,7 +178,8 @@ def _intersections(question: Question, rankings: Sequence[Sequence[_Candidate]])
         covered = sum(e * w for e, w in zip(explained, weights, strict=True))
         coverage = covered / sum(weights) if weights else 0.0
         total = coverage * len(weights) + sum(r.total for r in chains) / len(chains)
-        score = min(replace(r, coverage=coverage).confidence(0.0) for r in chains)
+        told = least_told(question, explained)
+        score = min(replace(r, coverage=coverage, told=told).confidence(0.0) for r in chains)
         branches = tuple(Branch(node, ranked.steps) for node, ranked, _ in combination)
         types = frozenset().union(*(r.types for r in chains)) if all(r.types for r in chains) else frozenset()
         made.append(RankedPlan(Plan(branches, question.count, types), total, score))

@@ -23,7 +23,7 @@ from nlpkit.graph.english import SHARING
 from nlpkit.graph.plan import MAX_HOPS, Step
 from nlpkit.graph.question import Question
 from nlpkit.graph.records import FactSource, Node
-from nlpkit.graph.wordings import Wordings
+from nlpkit.graph.wordings import Wordings, named_roles
 
 SUPPORT: Final = 1.0
 """What a hop earns when a word names it fully."""
@@ -49,7 +49,8 @@ class Ranked:
     """A chain with its signals: `total` ranks it; the others say how sure one may be of it.
 
     `explained` says for each word of the question how well it is explained, `coverage` is their weighted mean,
-    `support` how well the worst named hop is named (all 0..1); `cosine` compares the sentences, `fit` says how well
+    `support` how well the worst named hop is named, `told` how well the least explained word that names a relation
+    is (all 0..1); `cosine` compares the sentences, `fit` says how well
     the end fits what is asked for (-1..1); an answer has one of `types`, or any if there are none.
     """
 
@@ -58,6 +59,7 @@ class Ranked:
     explained: tuple[float, ...]
     coverage: float
     support: float
+    told: float
     cosine: float
     fit: float
     types: frozenset[str]
@@ -67,12 +69,13 @@ class Ranked:
 
         It is monotone in each of them and set by reasoning, not calibrated on data: with all words explained, all
         hops named and a cosine of 0.6 it is above 0.95; with half of the words unexplained it falls below one half;
-        a hop that hardly any word names (support under 0.5) scales it down to nothing. `margin` is how much `total`
+        a hop that hardly any word names, or a relation named and not walked (support or told under 0.5), scales it
+        down to nothing. `margin` is how much `total`
         exceeds that of the next chain with another last hop; more than 1 adds nothing.
         """
         logit = 6.0 * (self.coverage - 0.7) + 3.0 * (self.support - 0.6) + 4.0 * (self.cosine - 0.5)
         logit += (0.5 if self.fit > 0 else 2.0) * self.fit + 0.5 * min(max(margin, 0.0), 1.0)
-        return min(1.0, 2.0 * self.support) / (1.0 + math.exp(-logit))
+        return min(1.0, 2.0 * self.support) * min(1.0, 2.0 * self.told) / (1.0 + math.exp(-logit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,11 @@ class Ranker:
         self._earned: dict[Step, Array] = {}
         first = [Step(*key) for key in source.steps(self.nodes)]
         kinds = words.kinds(first)
-        self.topic_match = np.array([TOPIC_KIND * (bool(kinds.intersection(w.stems))) for w in question.words])
+        # "the film X" names the topic's kind; "the father of X" names another person.
+        beside = {question.spans[topic][0] - 1, question.spans[topic][1]}
+        self.topic_match = np.array(
+            [TOPIC_KIND * (w.place in beside and bool(kinds.intersection(w.stems))) for w in question.words]
+        )
         self.shares = np.array([w.text.lower() in SHARING for w in question.words], dtype=bool)
 
     def rank(self) -> list[Ranked]:
@@ -223,7 +230,8 @@ class Ranker:
         coverage = float((explained * self.weights).sum() / weight) if weight else 0.0
         total = score + COSINE * cosine
         fit, types = self.fit(steps[-1]), self.types_of(steps[-1])
-        return Ranked(steps, total, tuple(explained), coverage, self._support(steps), cosine, fit, types)
+        support, told = self._support(steps), least_told(self.question, tuple(explained))
+        return Ranked(steps, total, tuple(explained), coverage, support, told, cosine, fit, types)
 
     def _explained(self, steps: tuple[Step, ...]) -> Array:
         """Return how well each word is explained by some hop, or by the topic's kind. *Shape:* (n_words,)."""
@@ -244,6 +252,13 @@ class Ranker:
             return 0.0
         given = permutations(range(len(self.weights)), len(rows))
         return float(max(min(row[i] for row, i in zip(rows, words, strict=True)) for words in islice(given, 5000)))
+
+
+def least_told(question: Question, explained: Sequence[float]) -> float:
+    """Return how well the least explained of the words that name a known relation is explained; 1 without any."""
+    roles = named_roles()
+    pairs = zip(question.words, explained, strict=True)
+    return min((e for word, e in pairs if not word.kind and not roles.isdisjoint(word.stems)), default=1.0)
 
 
 def _runs(match: Array, named: Array, weights: Array, n_hops: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from itertools import chain, zip_longest
@@ -14,6 +14,7 @@ from nlpkit.errors import GraphError
 from nlpkit.graph.english import PREPOSITIONS, content_stems, stem
 
 _KEYS: Final = {"label", "subject", "object", "types", "forward", "backward", "ask", "ask_back"}
+_RULES: Final = {"inverse", "symmetric", "single", "exclusive", "gender"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,21 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds of a relation by its meaning.
+
+    `inverse`: relations that say the same from object to subject. `symmetric`: it holds both ways. `single`: a
+    subject has one object. `exclusive`: two entities stand in one relation of this group. `gender`: the object's.
+    """
+
+    inverse: tuple[str, ...] = ()
+    symmetric: bool = False
+    single: bool = False
+    exclusive: str = ""
+    gender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """A relation in words, walked from subject to object (`forward`) and back."""
 
@@ -38,6 +54,7 @@ class Wording:
     property: str | None
     forward: Side
     backward: Side
+    rules: Rules = field(default_factory=lambda: Rules())
 
     def side(self, inverse: bool) -> Side:
         """Return the side for a direction."""
@@ -78,13 +95,14 @@ def vocabulary() -> Vocabulary:
 
 
 def _read(key: str, entry: dict[str, Any]) -> Wording:
-    if set(entry) != _KEYS:
+    if set(entry) - _RULES != _KEYS:
         has, needs = ", ".join(sorted(entry)), ", ".join(sorted(_KEYS))
         raise GraphError(f"[{key}] in wikidata.toml has {has}; it needs {needs}: install nlpkit again")
     subject_types, object_types = entry["types"]
     forward = Side(tuple(entry["object"]), (entry["forward"],), tuple(entry["ask"]), frozenset(object_types))
     backward = Side(tuple(entry["subject"]), (entry["backward"],), tuple(entry["ask_back"]), frozenset(subject_types))
-    return Wording(entry["label"], key, forward, backward)
+    rules = {rule: entry[rule] for rule in _RULES & set(entry)} | {"inverse": tuple(entry.get("inverse", ()))}
+    return Wording(entry["label"], key, forward, backward, Rules(**rules))
 
 
 def generic(relation: str) -> Wording:

@@ -122,7 +122,8 @@ class Wordings:
         cosines = self.vectors([w.text.lower() for w in words]) @ self.vectors([text for _, text in phrases]).T
         soft = np.zeros_like(lexical)
         np.maximum.at(soft, np.array([i for i, _ in phrases]), cosines.T)
-        soft[:, [word.kind for word in words]] = 0.0
+        # A word that names a relation speaks for that one alone: "husband" is near "father", and not the same.
+        soft[:, [word.kind or not named_roles().isdisjoint(word.stems) for word in words]] = 0.0
         soft = np.clip((soft - SOFT_FROM) / SOFT_RANGE, 0.0, 1.0) * SOFT_TOP
         best: NDArray[np.float64] = np.maximum(lexical, soft)
         return best
@@ -179,6 +180,12 @@ def _plural(noun: str) -> str:
 @lru_cache(maxsize=4096)
 def _nouns(nouns: tuple[str, ...]) -> frozenset[str]:
     return frozenset(stem(word) for noun in nouns for word in noun.split() if word not in ("of", "the"))
+
+
+@lru_cache(maxsize=1)
+def named_roles() -> frozenset[str]:
+    """Return the stems of all words for what a known relation leads to: "husband", "father", "capital"."""
+    return frozenset().union(*(_noun_stems(wording.forward) for wording in vocabulary().wordings.values()))
 
 
 def _noun_stems(side: Side) -> frozenset[str]:
