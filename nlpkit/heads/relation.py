@@ -7,12 +7,14 @@ against a threshold class learnt with it (adaptive threshold). No markers, no se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
@@ -21,7 +23,7 @@ from nlpkit.heads.base import platt
 from nlpkit.heads.pairs import N_DISTANCES, Evidence, Pairs, first_mention, pairs_of, sentences_of
 from nlpkit.metrics import total, triple_counts
 from nlpkit.text import Window
-from nlpkit.types import Chain, Document, Relation
+from nlpkit.types import Chain, Document, Entity, Relation
 
 _TYPE_WIDTH = 32
 _FLOOR = 0.02
@@ -35,7 +37,8 @@ class RelationHead(nn.Module):
         hidden_width: width of the backbone's states.
         relations: relation names by property id, in the order of the classes.
         types: entity types.
-        pair_types: (subject type, object type) pairs that can have a relation.
+        seen: what training had: "types", the (subject type, object type) pairs with a relation; "same", the relations
+            that two entities had at once; "opposite", those that they had one this way and one that.
         width: width of a pair's two sides.
         block: width of a group of the bilinear map.
         dropout: share of a pair's two sides dropped in training.
@@ -53,7 +56,7 @@ class RelationHead(nn.Module):
         hidden_width: int,
         relations: Mapping[str, str],
         types: Sequence[str],
-        pair_types: Sequence[Sequence[str]],
+        seen: Mapping[str, Sequence[Sequence[str]]],
         *,
         width: int = 384,
         block: int = 32,
@@ -62,14 +65,13 @@ class RelationHead(nn.Module):
     ) -> None:
         super().__init__()
         self.hidden_width, self.relations, self.types = hidden_width, dict(relations), tuple(types)
-        self.pair_types = tuple((str(s), str(o)) for s, o in pair_types)
+        self.seen = {kind: [list(pair) for pair in pairs] for kind, pairs in seen.items()}
         self.width, self.block, self.dropout = width, block, dropout
         slope, offset, threshold = calibration
         self.calibration, self.threshold = (float(slope), float(offset)), float(threshold)
         self._ids = tuple(self.relations)
-        self._allowed = np.zeros((len(self.types), len(self.types)), dtype=bool)
-        for subject, object_ in self.pair_types:
-            self._allowed[self.types.index(subject), self.types.index(object_)] = True
+        self._allowed = _matrix(self.seen["types"], self.types)
+        self._same, self._opposite = (_matrix(self.seen[kind], self._ids) for kind in ("same", "opposite"))
         self.type_states = nn.Embedding(len(self.types), _TYPE_WIDTH)
         self.distance_states = nn.Embedding(N_DISTANCES, width)
         self.subject_entity = nn.Linear(hidden_width + _TYPE_WIDTH, width)
@@ -84,8 +86,7 @@ class RelationHead(nn.Module):
         """Make a fresh head for the relations, types and type pairs in the gold documents."""
         relations = {r.property or r.label: r.label for d in golds for r in d.relations}
         types = sorted({c.label for d in golds for c in d.chains})
-        pairs = sorted({(r.subject.label, r.object.label) for d in golds for r in d.relations})
-        return cls(hidden_width, dict(sorted(relations.items())), types, pairs, **options)
+        return cls(hidden_width, dict(sorted(relations.items())), types, _seen(golds), **options)
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs, as plain JSON types."""
@@ -93,7 +94,7 @@ class RelationHead(nn.Module):
             "hidden_width": self.hidden_width,
             "relations": self.relations,
             "types": list(self.types),
-            "pair_types": [list(p) for p in self.pair_types],
+            "seen": self.seen,
             "width": self.width,
             "block": self.block,
             "dropout": self.dropout,
@@ -190,6 +191,7 @@ class RelationHead(nn.Module):
             if len(pairs.subjects):
                 left, right, both = self._features(hidden.states[n], hidden.attention[n], pairs)
                 relations = self._relations(self._logits(left, right), both, pairs, kept, window)
+                relations = [_scored(relation, document.entities) for relation in relations]
             results.append(replace(document, chains=tuple(chains), relations=tuple(relations)))
         return results
 
@@ -203,7 +205,8 @@ class RelationHead(nn.Module):
             return []
         evidence = Evidence(window, both)
         found = []
-        for row, number in zip(rows.tolist(), classes.tolist(), strict=True):
+        order = torch.argsort(probabilities[rows, classes], descending=True, stable=True)
+        for row, number in self._compatible(rows[order].tolist(), classes[order].tolist(), pairs):
             subject, object_ = chains[pairs.subjects[row]], chains[pairs.objects[row]]
             found.append(
                 Relation(
@@ -215,7 +218,17 @@ class RelationHead(nn.Module):
                     evidence.of(row, subject, object_),
                 )
             )
-        return sorted(found, key=lambda r: -(r.score or 0.0))
+        return found
+
+    def _compatible(self, rows: Sequence[int], classes: Sequence[int], pairs: Pairs) -> Iterator[tuple[int, int]]:
+        """Go through claims, the likeliest first, and leave out those that never stood beside one that is kept."""
+        kept: dict[tuple[int, int], list[int]] = {}
+        for row, number in zip(rows, classes, strict=True):
+            subject, object_ = int(pairs.subjects[row]), int(pairs.objects[row])
+            beside, back = kept.setdefault((subject, object_), []), kept.get((object_, subject), [])
+            if self._same[number, beside].all() and self._opposite[number, back].all():
+                beside.append(number)
+                yield row, number
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return micro precision, recall and F1 of triples: both chains share a mention of the right type with gold.
@@ -247,6 +260,39 @@ class RelationHead(nn.Module):
                 right.append(triple_counts(replace(document, relations=(relation,)), gold).hits > 0)
         self.calibration = platt(margins, right)
         self.threshold = _best_threshold(margins, right, n_gold, self.calibration)
+
+
+def _seen(golds: Sequence[Document]) -> dict[str, list[list[str]]]:
+    """Return the pairs of types that had a relation, and the pairs of relations that two entities had at once."""
+    types: set[tuple[str, str]] = set()
+    same: set[tuple[str, str]] = set()
+    opposite: set[tuple[str, str]] = set()
+    for document in golds:
+        held: dict[tuple[Entity, Entity], list[str]] = {}
+        for relation in document.relations:
+            types.add((relation.subject.label, relation.object.label))
+            held.setdefault((relation.subject, relation.object), []).append(relation.property or relation.label)
+        for (subject, object_), keys in held.items():
+            same.update(product(keys, keys))
+            opposite.update(product(keys, held.get((object_, subject), [])))
+    kinds = {"types": types, "same": same, "opposite": opposite}
+    return {kind: [list(pair) for pair in sorted(pairs)] for kind, pairs in kinds.items()}
+
+
+def _matrix(pairs: Iterable[Sequence[str]], names: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which pairs of names are among `pairs`. *Shape:* (n_names, n_names)."""
+    found = np.zeros((len(names), len(names)), dtype=bool)
+    place = {name: n for n, name in enumerate(names)}
+    for first, second in pairs:
+        found[place[first], place[second]] = True
+    return found
+
+
+def _scored(relation: Relation, entities: Sequence[Entity]) -> Relation:
+    """Return the relation with its ends as `ner` found them, scores and all."""
+    found = {(e.start, e.end): e for e in entities}
+    subject, object_ = (found.get((e.start, e.end), e) for e in (relation.subject, relation.object))
+    return replace(relation, subject=subject, object=object_)
 
 
 def _only(document: Document, label: str) -> Document:
