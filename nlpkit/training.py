@@ -105,16 +105,19 @@ def evaluate(
 
     Args:
         adapter: an adapter folder, or the name of a shipped one.
-        data: the file to read.
+        data: the file to read, or the folder that holds the test file of the adapter's recipe.
         format: the file's format; by default that of the adapter's recipe.
         backbone: a loaded backbone to use; by default the one that the adapter names is loaded.
 
     """
     loaded = checkpoint.load(checkpoint.locate(adapter), backbone)
-    golds = [e.document for e in read(Path(data), format or loaded.recipe.data.format)]
+    path = Path(data)
+    if path.is_dir():
+        path /= loaded.recipe.data.test or loaded.recipe.data.train
+    golds = [e.document for e in read(path, format or loaded.recipe.data.format)]
     with loaded.adapted.using(loaded.name) as model:
         scores, per_label = _scores(model, loaded.heads, golds, loaded.reading)
-    return Evaluation(loaded.recipe.name, Path(data).name, len(golds), scores, per_label)
+    return Evaluation(loaded.recipe.name, path.name, len(golds), scores, per_label)
 
 
 class Run:

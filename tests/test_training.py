@@ -132,6 +132,7 @@ def test_evaluation_says_what_the_account_says(trained, folder):
     assert evaluation.n == 6
     assert evaluation.scores == checkpoint.account(trained)["scores"]["test"]
     assert evaluation.per_label["PER"]["f1"] > 0.9
+    assert nlpkit.evaluate(trained, data=folder).to_dict() == evaluation.to_dict()
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
