@@ -60,7 +60,7 @@ def number(value: float, unit: str) -> str:
     """Return a number with its unit, as few digits as tell it."""
     if unit == "share":
         return f"{100 * value:.0f} %"
-    return f"{value:.3f}" if not unit else f"{value:.2f} {unit}"
+    return f"{value:.3f}" if unit in ("", "fraction") else f"{value:.2f} {unit}"
 
 
 def main() -> None:

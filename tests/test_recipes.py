@@ -129,3 +129,10 @@ def test_names_do_not_leave_the_folder():
 def test_a_missing_file():
     with pytest.raises(RecipeError, match=r"cannot read the recipe nowhere\.toml"):
         recipes.load("nowhere.toml")
+
+
+def test_a_shipped_adapter_was_made_by_the_recipe_of_its_name():
+    from nlpkit import checkpoint
+
+    for name in checkpoint.shipped_names():
+        assert checkpoint.account(checkpoint.locate(name))["recipe"] == recipes.find(name).to_dict()
