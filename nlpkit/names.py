@@ -59,7 +59,7 @@ class Match(NamedTuple):
     reason: str
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def normalise(name: str) -> str:
     """Return what stays of a name in any spelling of it: no case, accents, signs, possessive or leading "the".
 
@@ -90,7 +90,7 @@ class _Person(NamedTuple):
     suffix: str
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def _person(name: str) -> _Person:
     # Initials written together ("J.R.R.") are as many names; a hyphenated surname is one.
     name = _DOTTED.sub(lambda m: m[0].replace(".", " ") + " ", name)
@@ -224,7 +224,7 @@ def _match_acronym(long: str, short: str) -> Match | None:
     return Match(0.8 if len(letters) > 2 else 0.75, "acronym")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def stripped(name: str) -> str:
     """Return a normalised name without its legal form: "taito corporation" -> "taito"."""
     words = name.split()
@@ -284,7 +284,7 @@ def _near_words(a: str, b: str) -> bool:
     return Levenshtein.distance(a, b) <= max(len(a), len(b)) // 5
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def _numbers(name: str, label: str) -> tuple[str, ...]:
     """Return the numbers in a normalised name; a person's "II" is judged with the rest of the name."""
     roman = () if label == "PER" else tuple(word for word in name.split()[1:] if _ROMAN.match(word))
