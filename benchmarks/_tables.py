@@ -17,6 +17,10 @@ SHOWN = {
         ("full fine-tuning, relation_given_f1", "relations between gold entities, the whole backbone tuned"),
         ("full fine-tuning, relation_f1", "triples from raw text, the whole backbone tuned"),
     ),
+    "calibration": (
+        ("entities, expected calibration error", "entity scores, expected calibration error"),
+        ("relations, expected calibration error", "relation scores, expected calibration error"),
+    ),
     "coreference": (
         ("test_revised: + near and shortened names: B-cubed F1", "names resolved inside documents, B-cubed F1"),
     ),
