@@ -4,7 +4,7 @@ import json
 import pytest
 
 from nlpkit import data
-from nlpkit.data.docred import rebuild
+from nlpkit.data.tokens import rebuild
 from nlpkit.errors import DataError
 
 RECORD = {

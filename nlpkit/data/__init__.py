@@ -2,26 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nlpkit.data import docred
+from nlpkit.data import conll, docred, labels, relations, slots, squad
 from nlpkit.errors import DataError
 from nlpkit.types import Example
 
-READERS: dict[str, Callable[[Path], Iterator[Example]]] = {"redocred": docred.read}
+READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
+    "redocred": docred.read,
+    "conll": conll.read,
+    "weibo": conll.read_weibo,
+    "slots": slots.read,
+    "semeval2010": relations.read_semeval2010,
+    "spert": relations.read_spert,
+    "scierc": relations.read_scierc,
+    "ade": relations.read_ade,
+    "squad": squad.read,
+}
 """Readers by the name that a recipe's `data.format` gives."""
+
+PART_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Example]]] = {
+    "intents": labels.read_intents,
+    "csv": labels.read_csv,
+    "tsv": labels.read_tsv,
+    "trec": labels.read_trec,
+}
+"""Readers of formats that hold several parts in one file."""
+
+FOLDERS = frozenset(["slots"])
+"""Formats that are a folder of files."""
+
+
+def formats() -> list[str]:
+    """Return the names of all formats."""
+    return [*READERS, *PART_READERS]
 
 
 def read(path: str | Path, format: str) -> Iterator[Example]:
     """Read the examples of a data file, lazily where the format allows.
 
+    Args:
+        path: the file (a folder for the formats in `FOLDERS`). `FILE#PART` reads a part of it, `FILE#PART+PART`
+            several, one after another.
+        format: one of `formats()`.
+
     Raises:
-        DataError: the format is unknown, or the file is missing or broken.
+        DataError: the format is unknown, the file is missing or broken, or has no such part.
 
     """
-    if format not in READERS:
-        raise DataError(f"no reader for the format {format!r}; known: {', '.join(READERS)}")
-    if not Path(path).is_file():
-        raise DataError(f"no data file {path}; give the folder that holds it with --data")
-    return READERS[format](Path(path))
+    if format not in READERS and format not in PART_READERS:
+        raise DataError(f"no reader for the format {format!r}; known: {', '.join(formats())}")
+    file, parts = _split(Path(path))
+    if not file.exists():
+        raise DataError(f"no data file {file}; give the folder that holds it with --data")
+    if file.is_dir() != (format in FOLDERS):
+        kinds = ("a file", "a folder")
+        raise DataError(f"{file} is {kinds[file.is_dir()]}; the format {format!r} is {kinds[format in FOLDERS]}")
+    if format in PART_READERS:
+        return PART_READERS[format](file, parts)
+    if parts:
+        raise DataError(f"the format {format!r} has no parts; write {file.name} without #{'+'.join(parts)}")
+    return READERS[format](file)
+
+
+def exists(path: str | Path) -> bool:
+    """Say whether there is such a file or folder; whether it has the part named is not looked at."""
+    return _split(Path(path))[0].exists()
+
+
+def located(data: str | Path, name: str, format: str) -> Path:
+    """Return the data itself, or the file called `name` in it where it is a folder of data files."""
+    path = Path(data)
+    inside = path.is_dir() and (format not in FOLDERS or exists(path / name))
+    return path / name if inside else path
+
+
+def _split(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return the file and the parts of it that a path names."""
+    file, mark, parts = str(path).rpartition("#")
+    if not mark or path.exists():
+        return path, ()
+    return Path(file), tuple(parts.split("+"))

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlpkit.data.tokens import rebuild
 from nlpkit.errors import DataError
-from nlpkit.types import Chain, Document, Entity, Example, Mention, Relation, Span
-
-_NO_SPACE_BEFORE = frozenset([*".,;:!?)]}%'’…", "'s", "’s", "n't", "'re", "'ve", "'d", "'ll"])
-_NO_SPACE_AFTER = frozenset("([{$£€#@")
-_JOINING = frozenset(["-", "/", "–"])
-_QUOTES = frozenset(['"', "“", "”"])
-_WORDLIKE = re.compile(r"\w")
+from nlpkit.types import Chain, Document, Entity, Example, Mention, Relation
 
 
 def read(path: Path) -> Iterator[Example]:
@@ -88,48 +82,3 @@ def _chain(vertex: Sequence[Mapping[str, Any]], text: str, tokens: Sequence[Sequ
 def _first(chain: Chain) -> Entity:
     mention = chain.mentions[0]
     return Entity(mention.text, mention.start, mention.end, chain.label)
-
-
-def rebuild(sents: Sequence[Sequence[str]]) -> tuple[str, list[list[tuple[int, int]]], list[Span]]:
-    """Join tokens to running text with natural spacing.
-
-    Returns:
-        The text, each token's character offsets by sentence, and the sentences.
-
-    """
-    parts: list[str] = []
-    offsets: list[list[tuple[int, int]]] = []
-    at, open_quote = 0, False
-    for sent in sents:
-        offsets.append([])
-        for n, token in enumerate(sent):
-            before = sent[n - 1] if n else ""
-            after = sent[n + 1] if n + 1 < len(sent) else ""
-            closes = token in _QUOTES and open_quote
-            if at and (n == 0 or _spaced(before, token, after, opened=open_quote)):
-                parts.append(" ")
-                at += 1
-            if token in _QUOTES:
-                open_quote = not closes
-            parts.append(token)
-            offsets[-1].append((at, at + len(token)))
-            at += len(token)
-    text = "".join(parts)
-    return text, offsets, [Span(text[s[0][0] : s[-1][1]], s[0][0], s[-1][1]) for s in offsets if s]
-
-
-def _spaced(before: str, token: str, after: str, *, opened: bool) -> bool:
-    """Say whether a space stands between two tokens; `opened`: a quotation is open before `token`."""
-    if token in _NO_SPACE_BEFORE or before in _NO_SPACE_AFTER:
-        return False
-    if token in _QUOTES:
-        return not opened
-    if before in _QUOTES:
-        return not opened
-    if token in _JOINING or before in _JOINING:
-        left, right = (before, after) if token in _JOINING else ("", token)
-        dash = token if token in _JOINING else before
-        if dash == "–":  # a range of numbers is joined, a dash between words is not
-            return not ((left[-1:].isdigit() or not left) and right[:1].isdigit())
-        return not (_WORDLIKE.match(right[:1]) is not None)
-    return True

@@ -1,0 +1,77 @@
+"""Opening data files: plain, gzipped or inside a zip, with errors that name the file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from nlpkit.errors import DataError
+
+
+@contextmanager
+def opened(path: Path, member: str = "", *, encoding: str = "utf-8-sig") -> Iterator[TextIO]:
+    """Open a text file, gzipped or not; `member` names the file to take out of a zip.
+
+    Raises:
+        DataError: the file cannot be read, is not text in `encoding`, or the zip holds no such member.
+
+    """
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                names = [n for n in archive.namelist() if n == member or n.endswith(f"/{member}")]
+                if not member or not names:
+                    allowed = ", ".join(n for n in archive.namelist() if not n.endswith("/"))
+                    raise DataError(f"{path} holds no file {member!r}; write {path.name}#NAME with one of: {allowed}")
+                with archive.open(names[0]) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as file:
+                    yield file
+        else:
+            with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding=encoding, newline="") as file:
+                yield file
+    except (OSError, EOFError, zipfile.BadZipFile) as e:
+        raise DataError(f"cannot read {path}: {e}") from e
+    except UnicodeDecodeError as e:
+        raise DataError(f"{path} is not text in {encoding}: {e}; convert it to UTF-8") from e
+
+
+def lines(path: Path, member: str = "", *, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file, without their ends, with their numbers from 1 on."""
+    with opened(path, member, encoding=encoding) as file:
+        # newline="" keeps a lone carriage return inside a line where it is.
+        for number, line in enumerate(file, 1):
+            yield number, line.rstrip("\r\n")
+
+
+def load_json(path: Path) -> Any:
+    """Read a JSON file, gzipped or not.
+
+    Raises:
+        DataError: it is not one.
+
+    """
+    with opened(path) as file:
+        try:
+            return json.load(file)
+        except (ValueError, RecursionError) as e:
+            raise DataError(f"{path} is not a JSON file: {e}") from e
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield the values of a file with one JSON value a line, with their line numbers.
+
+    Raises:
+        DataError: a line is no JSON; it is named.
+
+    """
+    for number, line in lines(path):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as e:
+                raise DataError(f"{path}, line {number}: not JSON: {e}") from e

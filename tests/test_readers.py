@@ -1,0 +1,325 @@
+"""One contract for every reader; then what is particular to each."""
+
+import gzip
+import json
+import zipfile
+
+import pytest
+
+from nlpkit import data
+from nlpkit.data.conll import spans
+from nlpkit.data.tokens import rebuild
+from nlpkit.errors import DataError
+
+CONLL = (
+    "-DOCSTART- -X- O O\n\nAda NNP I-NP B-PER\nByron NNP I-NP I-PER\nsang VBD I-VP O\n. . O O\n\nOslo NNP I-NP B-LOC\n"
+)
+SQUAD = {
+    "data": [
+        {
+            "paragraphs": [
+                {
+                    "context": "Ada sang in Oslo. Ada left Oslo.",
+                    "qas": [
+                        {"id": "a", "question": "Where?", "answers": [{"text": "Oslo", "answer_start": 12}]},
+                        {"id": "b", "question": "Why?", "answers": [], "is_impossible": True},
+                        {"id": "c", "question": "Who?", "answers": [{"text": "Bo", "answer_start": -1}]},
+                        {"id": "d", "question": "What?", "answers": [{"text": "Oslo", "answer_start": 25}]},
+                    ],
+                }
+            ]
+        }
+    ]
+}
+SEMEVAL = (
+    '1\t"The <e1>singer</e1> came from the <e2>north</e2>."\r\nEntity-Origin(e1,e2)\r\nComment:\r\n\r\n'
+    '2\t"A <e1>cup</e1> of<e2>tea</e2>."\r\nContent-Container(e2,e1)\r\nComment: no gap\r\n\r\n'
+    '3\t"The <e1>cup</e1> and the <e2>north</e2>."\r\nOther\r\nComment:\r\n'
+)
+TOKENS = ["Ada", "moved", "to", "Oslo", "."]
+SAMPLES = {
+    "redocred": [
+        {
+            "title": "Ada",
+            "sents": [TOKENS],
+            "vertexSet": [
+                [{"name": "Ada", "sent_id": 0, "pos": [0, 1], "type": "PER"}],
+                [{"name": "Oslo", "sent_id": 0, "pos": [3, 4], "type": "LOC"}],
+            ],
+            "labels": [{"h": 0, "t": 1, "r": "P551", "evidence": [0]}],
+        }
+    ],
+    "conll": CONLL,
+    "weibo": "奥0\tB-LOC\n斯1\tI-LOC\n陆2\tI-LOC\n好0\tO\n",
+    "semeval2010": SEMEVAL,
+    "spert": [
+        {
+            "tokens": TOKENS,
+            "entities": [{"type": "Peop", "start": 0, "end": 1}, {"type": "Loc", "start": 3, "end": 4}],
+            "relations": [{"type": "Live_In", "head": 0, "tail": 1}],
+        }
+    ],
+    "ade": [{"tokens": TOKENS, "entities": [[0, 1, "Drug"], [3, 4, "Effect"]], "relations": [[3, 4, 0, 1, "Effect"]]}],
+    "scierc": {
+        "doc_key": "D1",
+        "sentences": [["Hello", "."], TOKENS],
+        "ner": [[], [[2, 2, "Method"], [5, 5, "Task"]]],
+        "relations": [[], [[2, 2, 5, 5, "USED-FOR"]]],
+        "clusters": [],
+    },
+    "squad": SQUAD,
+    "intents": {"train": [["play jazz", "music"], ["is it cold", "weather"]], "oos_train": [["who am i", "oos"]]},
+    "csv": 'text,category\n"Where, then?",place\nWho is it?,person\n',
+    "tsv": 'he said "no\t0\nshe said yes\t1\nall said yes\t1\n',
+    "trec": "DESC:manner How do birds sing ?\nHUM:ind Who sang ?\n",
+    "slots": {"seq.in": "play some jazz\nis it cold\n", "seq.out": "O O B-genre\nO O O\n", "label": "music\nweather\n"},
+}
+PARTS = {"intents": "#train+oos_train"}
+
+
+def written(folder, format, name="data"):
+    """Write a format's sample and return its path."""
+    sample, path = SAMPLES[format], folder / name
+    if format in data.FOLDERS:
+        path.mkdir()
+        for file, text in sample.items():
+            (path / file).write_text(text)
+        return path
+    (folder / "rel_info.json").write_text(json.dumps({"P551": "residence"}))
+    path.write_bytes((sample if isinstance(sample, str) else json.dumps(sample)).encode())
+    return path
+
+
+def documents(path, format):
+    return [example.document for example in data.read(path, format)]
+
+
+@pytest.fixture(params=data.formats())
+def format(request):
+    return request.param
+
+
+def test_every_reader_gives_documents_whose_spans_are_in_their_text(format, tmp_path):
+    path = written(tmp_path, format)
+    examples = list(data.read(f"{path}{PARTS.get(format, '')}", format))
+    assert examples
+    assert len({e.source for e in examples}) == len(examples) == len({e.document.id for e in examples})
+    found = 0
+    for document in (e.document for e in examples):
+        mentions = [m for c in document.chains for m in c.mentions]
+        for span in (*document.entities, *document.slots, *mentions, *document.answers):
+            assert span.start < 0 or document.text[span.start : span.end] == span.text
+            found += 1
+        places = {(m.start, m.end, c.label) for c in document.chains for m in c.mentions}
+        for relation in document.relations:
+            ends = {(e.start, e.end, e.label) for e in (relation.subject, relation.object)}
+            assert ends <= places
+        found += len(document.labels)
+    assert found
+
+
+def test_every_reader_reads_gzipped_files(format, tmp_path):
+    plain = written(tmp_path, format)
+    if format in data.FOLDERS:
+        for file in list(plain.iterdir()):
+            file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+            file.unlink()
+        assert documents(plain, format)
+        return
+    packed = tmp_path / "data.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    part = PARTS.get(format, "")
+    texts = [d.text for d in documents(f"{plain}{part}", format)]
+    assert [d.text for d in documents(f"{packed}{part}", format)] == texts
+
+
+@pytest.mark.parametrize("broken", [b"\xff\xfe\x00", b"{", b"just words\n", b"[[1]]", b'{"a": 1}'])
+def test_no_reader_lets_a_broken_file_through(format, broken, tmp_path):
+    path = written(tmp_path, format)
+    target = path / "seq.out" if format in data.FOLDERS else path
+    target.write_bytes(broken)
+    with pytest.raises(DataError, match=str(path)):
+        documents(f"{path}{PARTS.get(format, '')}", format)
+
+
+def test_parts_and_folders_are_asked_for_where_they_are(tmp_path):
+    path = written(tmp_path, "conll")
+    with pytest.raises(DataError, match="has no parts"):
+        data.read(f"{path}#train", "conll")
+    with pytest.raises(DataError, match="is a file; the format 'slots' is a folder"):
+        data.read(path, "slots")
+    with pytest.raises(DataError, match="is a folder"):
+        data.read(tmp_path, "conll")
+    assert data.exists(f"{path}#train")
+    assert not data.exists(f"{path}x#train")
+
+
+def test_data_is_a_file_or_the_folder_that_holds_it(tmp_path):
+    file = written(tmp_path, "conll")
+    assert data.located(tmp_path, "data", "conll") == file
+    assert data.located(file, "other", "conll") == file
+    slots = written(tmp_path, "slots", "test")
+    assert data.located(tmp_path, "test", "slots") == slots
+    assert data.located(slots, "test", "slots") == slots
+
+
+def test_a_file_whose_name_has_the_sign_of_parts_is_still_read(tmp_path):
+    assert len(documents(written(tmp_path, "conll", "take#2"), "conll")) == 2
+
+
+@pytest.mark.parametrize(
+    ("tags", "entities"),
+    [
+        ("B-A I-A O B-A B-B", [(0, 1, "A"), (3, 3, "A"), (4, 4, "B")]),
+        ("I-A I-A B-A I-B O", [(0, 1, "A"), (2, 2, "A"), (3, 3, "B")]),
+        ("B-A E-A S-A S-A O", [(0, 1, "A"), (2, 2, "A"), (3, 3, "A")]),
+        ("B-A M-A E-A S-B", [(0, 2, "A"), (3, 3, "B")]),
+        ("B-A L-A U-A I-A", [(0, 1, "A"), (2, 2, "A"), (3, 3, "A")]),
+        ("O I-A I-A O I-B", [(1, 2, "A"), (4, 4, "B")]),
+        ("B-X-Y I-X-Y", [(0, 1, "X-Y")]),
+        ("O O", []),
+    ],
+)
+def test_all_tag_schemes_are_read_by_one_rule(tags, entities):
+    assert list(spans(tags.split())) == entities
+
+
+def test_columns_are_found_by_looking(tmp_path):
+    path = tmp_path / "data"
+    path.write_bytes(b"B-Actor\tsteve\r\nI-Actor\tmcqueen\r\nO\tran\r\n \t\r\nO\tshe\r\nO\tran\r\n")
+    first, second = documents(path, "conll")
+    assert (first.text, first.entities[0].text, second.text) == ("steve mcqueen ran", "steve mcqueen", "she ran")
+    path.write_text("Oslo NNP I-NP I-LOC\n")  # chunks are tags too: the last column counts
+    assert documents(path, "conll")[0].entities[0].label == "LOC"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Ada B-PER\nsang O\nin X\n", "line 3: 'X' is no tag"),
+        ("Ada B-PER\nsang\n", "line 2: 'sang' has no second column"),
+        ("Ada sang\nin Oslo\n", "no column of tags"),
+    ],
+)
+def test_a_broken_column_is_named_by_its_line(text, message, tmp_path):
+    path = tmp_path / "data"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        documents(path, "conll")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        ("李 丽 毕 业 于 M I T 。", "李丽毕业于MIT。"),
+        ("我 喜欢 New York ， 很 好 。", "我喜欢New York，很好。"),
+        ("The word 北京 means Beijing .", "The word 北京 means Beijing."),
+        ("Parkinson ' s disease", "Parkinson's disease"),
+    ],
+)
+def test_scripts_without_spaces_are_joined_without_them(tokens, text):
+    assert rebuild([tokens.split()])[0] == text
+
+
+def test_a_zip_is_read_by_its_file_and_columns_can_be_named(tmp_path):
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("in/train.tsv", "mood\ttext_a\n0\tcold tea\n1\twarm tea\n")
+    (cold, _) = documents(f"{path}#train.tsv+label=mood", "tsv")
+    assert (cold.text, cold.labels["classification"].label) == ("cold tea", "0")
+    with pytest.raises(DataError, match=r"no file 'dev\.tsv'.*train\.tsv"):
+        documents(f"{path}#dev.tsv", "tsv")
+    with pytest.raises(DataError, match=r"no column 'tone' for the label; allowed: mood, text_a"):
+        documents(f"{path}#train.tsv+label=tone", "tsv")
+
+
+def test_a_table_without_heading_has_its_label_where_values_repeat(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text('"3","Rain","It rained."\n"1","Sun","It shone."\n"3","Hail","It hailed."\n')
+    first, *_ = documents(path, "csv")
+    assert (first.text, first.labels["classification"].label) == ("Rain\nIt rained.", "3")
+
+
+def test_two_texts_of_a_pair_are_query_and_text(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("label,sentence1,sentence2\nsame,It rains.,Rain falls.\n")
+    (pair,) = documents(path, "csv")
+    assert (pair.query, pair.text) == ("It rains.", "Rain falls.")
+
+
+def test_a_row_that_lacks_a_column_is_named(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("text,label\nhello,a\nbye\n")
+    with pytest.raises(DataError, match="line 3: 1 columns"):
+        documents(path, "csv")
+
+
+def test_parts_of_intents_come_one_after_another(tmp_path):
+    path = written(tmp_path, "intents")
+    labels = [d.labels["classification"].label for d in documents(f"{path}#train+oos_train", "intents")]
+    assert labels == ["music", "weather", "oos"]
+    with pytest.raises(DataError, match=r"name one or more: data#train"):
+        documents(path, "intents")
+    with pytest.raises(DataError, match=r"no part 'test'; allowed: train, oos_train"):
+        documents(f"{path}#test", "intents")
+
+
+def test_trec_has_coarse_and_fine_labels(tmp_path):
+    path = written(tmp_path, "trec")
+    assert [d.labels["classification"].label for d in documents(path, "trec")] == ["DESC", "HUM"]
+    assert documents(f"{path}#fine", "trec")[1].labels["classification"].label == "HUM:ind"
+
+
+def test_slots_and_intent_come_together(tmp_path):
+    path = written(tmp_path, "slots")
+    first, second = documents(path, "slots")
+    assert (first.slots[0].text, first.slots[0].label, first.labels["slots"].label) == ("jazz", "genre", "music")
+    assert (second.slots, second.entities) == ((), ())
+    (path / "label").write_text("music\n")
+    with pytest.raises(DataError, match=r"2 lines in seq\.in, 2 in seq\.out, 1 in label"):
+        documents(path, "slots")
+    (path / "label").unlink()
+    with pytest.raises(DataError, match="no file"):
+        documents(path, "slots")
+
+
+def test_semeval_relations_have_a_direction_and_marks_leave_no_trace(tmp_path):
+    first, second, third = documents(written(tmp_path, "semeval2010"), "semeval2010")
+    assert first.text == "The singer came from the north."
+    assert second.text == "A cup of tea."
+    assert [c.name for c in second.chains] == ["cup", "tea"]
+    (relation,) = second.relations
+    assert (relation.subject.text, relation.label, relation.object.text) == ("tea", "Content-Container", "cup")
+    assert third.relations == ()
+
+
+@pytest.mark.parametrize(("label", "message"), [("Other(e1)", "line 2: 'Other"), ("", "line 2")])
+def test_a_wrong_label_is_named_by_its_line(label, message, tmp_path):
+    path = tmp_path / "data"
+    path.write_text(f'1\t"A <e1>cup</e1> of <e2>tea</e2>."\n{label}\n')
+    with pytest.raises(DataError, match=message):
+        documents(path, "semeval2010")
+
+
+def test_joint_sentences_keep_the_direction_and_each_mention_is_a_chain(tmp_path):
+    (document,) = documents(written(tmp_path, "ade"), "ade")
+    (relation,) = document.relations
+    assert (relation.subject.text, relation.object.text) == ("Oslo", "Ada")
+    assert [len(c.mentions) for c in document.chains] == [1, 1]
+    _, second = documents(written(tmp_path, "scierc"), "scierc")
+    assert [(r.subject.text, r.label, r.object.text) for r in second.relations] == [("Ada", "USED-FOR", "Oslo")]
+
+
+def test_an_entity_outside_its_sentence_is_named(tmp_path):
+    path = tmp_path / "data"
+    path.write_text(json.dumps([SAMPLES["ade"][0] | {"entities": [[3, 9, "Drug"]], "relations": []}]))
+    with pytest.raises(DataError, match=r"sentence 0.*outside the 5 tokens"):
+        documents(path, "ade")
+
+
+def test_answers_stand_where_they_say(tmp_path):
+    where, why, who, what = documents(written(tmp_path, "squad"), "squad")
+    assert (where.query, where.answers[0].start) == ("Where?", 12)
+    assert why.answers == ()
+    assert (who.answers[0].text, who.answers[0].start, who.answers[0].end) == ("Bo", -1, -1)
+    assert what.answers[0].start == 27
