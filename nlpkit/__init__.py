@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from nlpkit.graph.records import GraphAnswer
     from nlpkit.kit import Kit, load
     from nlpkit.training import evaluate, train
-    from nlpkit.types import Chain, Document, Entity, Example, Label, Mention, Relation, Span
+    from nlpkit.types import Answer, Chain, Document, Entity, Example, Label, Mention, Relation, Similar, Span
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
     "Backbone",
     "Chain",
     "Document",
@@ -37,6 +38,7 @@ __all__ = [
     "Mention",
     "NlpkitError",
     "Relation",
+    "Similar",
     "Span",
     "__version__",
     "evaluate",
@@ -51,7 +53,18 @@ _HOMES = {
     "nlpkit.graph.records": ("GraphAnswer",),
     "nlpkit.kit": ("Kit", "load"),
     "nlpkit.training": ("evaluate", "train"),
-    "nlpkit.types": ("Chain", "Document", "Entity", "Example", "Label", "Mention", "Relation", "Span"),
+    "nlpkit.types": (
+        "Answer",
+        "Chain",
+        "Document",
+        "Entity",
+        "Example",
+        "Label",
+        "Mention",
+        "Relation",
+        "Similar",
+        "Span",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+import string
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from nlpkit.types import Chain, Document, Entity, Mention, Relation
@@ -88,6 +91,48 @@ def total(counts: Iterable[Counts]) -> Counts:
     return result
 
 
+def label_names(document: Document, task: str) -> frozenset[str]:
+    """Return the names of the labels that a document has of a task; none where it has no such label."""
+    label = document.labels.get(task)
+    return frozenset() if label is None else frozenset({label.label, *(other.label for other in label.others)})
+
+
+def label_counts(pairs: Iterable[tuple[frozenset[str], frozenset[str]]]) -> dict[str, Counts]:
+    """Count each label that occurs over (predicted, gold) pairs of label sets, in alphabetical order."""
+    counts: dict[str, Counts] = {}
+    for found, true in pairs:
+        for label in found | true:
+            one = Counts(label in found & true, label in found, label in true)
+            counts[label] = counts.get(label, Counts()) + one
+    return dict(sorted(counts.items()))
+
+
+def accuracy(pairs: Sequence[tuple[frozenset[str], frozenset[str]]]) -> float:
+    """Return the share of (predicted, gold) pairs of label sets that are equal; 0 where there is no pair."""
+    return sum(found == true for found, true in pairs) / len(pairs) if pairs else 0.0
+
+
+def macro_f1(counts: Collection[Counts]) -> float:
+    """Return the mean F1, each label counting the same; 0 where there is none."""
+    return sum(count.f1 for count in counts) / len(counts) if counts else 0.0
+
+
+def recall_at_precision(scored: Iterable[tuple[float, bool]], least: float) -> float:
+    """Return the highest recall that a threshold on the score reaches at a precision of `least` or more.
+
+    `scored` holds scores and whether the class is true. All equal scores fall on one side. 0 where no threshold does.
+    """
+    pairs = sorted(scored, key=lambda sr: -sr[0])
+    n_right = sum(right for _, right in pairs)
+    best, hits = 0.0, 0
+    for n, (score, right) in enumerate(pairs, start=1):
+        hits += right
+        last = n == len(pairs) or pairs[n][0] < score
+        if last and hits and hits / n >= least:
+            best = max(best, hits / n_right)
+    return best
+
+
 def expected_calibration_error(scored: Iterable[tuple[float, bool]], n_bins: int = 10) -> float:
     """Return the mean gap between score and share right over bins of equal width (Guo et al. 2017)."""
     pairs = list(scored)
@@ -96,3 +141,82 @@ def expected_calibration_error(scored: Iterable[tuple[float, bool]], n_bins: int
         bins.setdefault(min(int(score * n_bins), n_bins - 1), []).append((score, right))
     gaps = (abs(math.fsum(s for s, _ in b) - sum(r for _, r in b)) for b in bins.values())
     return sum(gaps) / len(pairs) if pairs else 0.0
+
+
+_ARTICLE = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # and kana
+_UNSPACED = re.compile(f"[{_HAN}]")
+_CMRC_DROPPED = str.maketrans("", "", "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+_CMRC_TOKEN = re.compile(rf"[{_HAN}]|\d+(?:[.,]\d+)*|[^\W\d{_HAN}]+|[^\w\s]")
+
+
+def answer_exact(predicted: str, golds: Sequence[str], *, by_character: bool = False) -> float:
+    """Say whether an answer is one of the gold ones (1.0 or 0.0), as the official scorers do.
+
+    Args:
+        predicted: the answer; "" where there is none.
+        golds: all acceptable answers; none where the question has no answer.
+        by_character: compare as CMRC 2018 does (Cui et al. 2019), for languages without spaces; else as SQuAD 2.0
+            does (Rajpurkar et al. 2018): without case, punctuation and English articles.
+
+    """
+    plain = _cmrc_plain if by_character else _squad_plain
+    return float(plain(predicted) in {plain(gold) for gold in _acceptable(golds)})
+
+
+def answer_f1(predicted: str, golds: Sequence[str], *, by_character: bool = False) -> float:
+    """Return the overlap of an answer with the gold one that it is nearest to, as the official scorers do.
+
+    By words without order (SQuAD), or `by_character` by the longest run that both share (CMRC 2018).
+    """
+    overlap = _cmrc_f1 if by_character else _squad_f1
+    return max(overlap(predicted, gold) for gold in _acceptable(golds))
+
+
+def reads_by_character(text: str) -> bool:
+    """Say whether a text is written mostly without spaces, so that its answers are compared by character."""
+    letters = sum(c.isalpha() for c in text)
+    return len(_UNSPACED.findall(text)) > 0.3 * letters
+
+
+def answer_scores(predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
+    """Return the mean `exact` and `f1` of each document's best answer; 0 where there are no documents."""
+    exact, f1 = 0.0, 0.0
+    for found, gold in zip(predicted, golds, strict=True):
+        best = found.answers[0].text if found.answers else ""
+        texts, by_character = [a.text for a in gold.answers], reads_by_character(gold.text)
+        exact += answer_exact(best, texts, by_character=by_character)
+        f1 += answer_f1(best, texts, by_character=by_character)
+    n = max(1, len(golds))
+    return {"exact": exact / n, "f1": f1 / n}
+
+
+def _acceptable(golds: Sequence[str]) -> list[str]:
+    return [gold for gold in golds if _squad_plain(gold)] or [""]
+
+
+def _squad_plain(answer: str) -> str:
+    return " ".join(_ARTICLE.sub(" ", answer.lower().translate(_PUNCTUATION)).split())
+
+
+def _squad_f1(predicted: str, gold: str) -> float:
+    found, true = _squad_plain(predicted).split(), _squad_plain(gold).split()
+    if not found or not true:
+        return float(found == true)
+    return Counts((Counter(found) & Counter(true)).total(), len(found), len(true)).f1
+
+
+def _cmrc_plain(answer: str) -> str:
+    return answer.lower().strip().translate(_CMRC_DROPPED)
+
+
+def _cmrc_f1(predicted: str, gold: str) -> float:
+    found, true = _CMRC_TOKEN.findall(_cmrc_plain(predicted)), _CMRC_TOKEN.findall(_cmrc_plain(gold))
+    if not found or not true:
+        return float(found == true)
+    longest, runs = 0, [0] * (len(true) + 1)
+    for token in found:
+        runs = [0, *(runs[n] + 1 if token == other else 0 for n, other in enumerate(true))]
+        longest = max(longest, *runs)
+    return Counts(longest, len(found), len(true)).f1

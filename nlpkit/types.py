@@ -103,19 +103,55 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label given to a whole text."""
+    """A label given to a whole text. `others` are the further labels where a text may have several."""
 
     label: str
     score: float | None = None
+    others: tuple[Label, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the label as plain JSON types."""
-        return {"label": self.label, "score": self.score}
+        others = {"others": [label.to_dict() for label in self.others]} if self.others else {}
+        return {"label": self.label, "score": self.score, **others}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A span of a text that answers a question. `document` is the id of that text where there were several."""
+
+    text: str
+    start: int
+    end: int
+    score: float | None = None
+    document: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain JSON types."""
+        document = {"document": self.document} if self.document else {}
+        return {"text": self.text, "start": self.start, "end": self.end, "score": self.score, **document}
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """A text near in meaning to a query: its number among the texts given, and the cosine of the two (no score)."""
+
+    text: str
+    number: int
+    similarity: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the text as plain JSON types."""
+        return {"text": self.text, "number": self.number, "similarity": self.similarity}
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text and everything found in it."""
+    """A text and everything found in it.
+
+    `query` is what is read before the text: the question that it should answer, or the first sentence of a pair.
+    `labels` are by task; `slots` are the parts of an utterance that its intent needs; `answers` come best first,
+    none where the text holds no answer.
+    """
 
     text: str
     id: str = ""
@@ -124,6 +160,9 @@ class Document:
     relations: tuple[Relation, ...] = ()
     labels: Mapping[str, Label] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    query: str = ""
+    slots: tuple[Entity, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document as plain JSON types (the shape `nlpkit predict --json` prints)."""
@@ -134,6 +173,9 @@ class Document:
             "chains": [c.to_dict() for c in self.chains],
             "relations": [r.to_dict() for r in self.relations],
             "labels": {task: label.to_dict() for task, label in self.labels.items()},
+            **({"query": self.query} if self.query else {}),
+            **({"slots": [e.to_dict() for e in self.slots]} if self.slots else {}),
+            **({"answers": [a.to_dict() for a in self.answers]} if self.answers else {}),
             **({"metadata": dict(self.metadata)} if self.metadata else {}),
         }
 

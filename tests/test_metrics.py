@@ -2,8 +2,18 @@ import pytest
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
-from nlpkit.metrics import Counts, entity_counts, expected_calibration_error, total, triple_counts
-from nlpkit.types import Chain, Document, Entity, Mention, Relation
+from nlpkit.metrics import (
+    Counts,
+    answer_exact,
+    answer_f1,
+    answer_scores,
+    entity_counts,
+    expected_calibration_error,
+    reads_by_character,
+    total,
+    triple_counts,
+)
+from nlpkit.types import Answer, Chain, Document, Entity, Mention, Relation
 
 TEXT = "Ann Lee met Bo in Rome. Lee left."
 
@@ -73,3 +83,36 @@ def test_calibration_error_of_known_bins():
     assert expected_calibration_error([(0.9, True), (0.9, False)]) == pytest.approx(0.4)
     assert expected_calibration_error([(1.0, True), (0.0, False)]) == 0.0
     assert expected_calibration_error([]) == 0.0
+
+
+def test_answers_compare_without_case_punctuation_and_articles():
+    assert answer_exact("The Tower", ["a tower!", "spire"]) == 1.0
+    assert answer_exact("tower hill", ["tower"]) == 0.0
+    assert answer_f1("the old tower", ["tower", "old mill"]) == pytest.approx(2 / 3)
+    assert answer_f1("tower tower", ["tower"]) == pytest.approx(2 / 3)  # a word counts as often as it stands in both
+
+
+def test_no_answer_is_right_only_where_there_is_none():
+    assert (answer_exact("", []), answer_f1("", [])) == (1.0, 1.0)
+    assert (answer_exact("Oslo", []), answer_f1("Oslo", [])) == (0.0, 0.0)
+    assert (answer_exact("", ["Oslo"]), answer_f1("", ["Oslo"])) == (0.0, 0.0)
+    assert answer_f1("", ["the"]) == 1.0  # a gold answer of articles alone counts for none
+
+
+def test_chinese_answers_compare_by_the_longest_shared_run_of_characters():
+    assert answer_exact("《奥斯陆》", ["奥斯陆"], by_character=True) == 1.0
+    assert answer_f1("在奥斯陆", ["奥斯陆"], by_character=True) == pytest.approx(6 / 7)
+    assert answer_f1("1963年", ["1963"], by_character=True) == pytest.approx(2 / 3)
+    assert answer_f1("奥陆斯", ["奥斯陆"], by_character=True) == pytest.approx(1 / 3)
+    assert answer_f1("罗马", ["奥斯陆"], by_character=True) == 0.0
+
+
+def test_the_text_decides_how_its_answers_compare():
+    chinese, english = "李安于1963年到奥斯陆。", "Ann went to Oslo (奥斯陆) in 1963, by train."
+    assert reads_by_character(chinese)
+    assert not reads_by_character(english)
+    assert not reads_by_character("")
+    gold = Document(chinese, query="何时？", answers=(Answer("1963年", 3, 8),))
+    found = Document(chinese, answers=(Answer("1963", 3, 7), Answer("1963年", 3, 8)))
+    assert answer_scores([found], [gold]) == {"exact": 0.0, "f1": pytest.approx(2 / 3)}
+    assert answer_scores([], []) == {"exact": 0.0, "f1": 0.0}

@@ -11,6 +11,7 @@ import pytest
 import nlpkit
 
 PUBLIC = [
+    "Answer",
     "Backbone",
     "Chain",
     "Document",
@@ -23,6 +24,7 @@ PUBLIC = [
     "Mention",
     "NlpkitError",
     "Relation",
+    "Similar",
     "Span",
     "__version__",
     "evaluate",

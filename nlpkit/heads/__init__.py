@@ -6,10 +6,15 @@ from collections.abc import Iterable
 
 from nlpkit.errors import RecipeError
 from nlpkit.heads.base import Head
+from nlpkit.heads.classification import ClassificationHead
 from nlpkit.heads.ner import NerHead
+from nlpkit.heads.qa import QaHead
 from nlpkit.heads.relation import RelationHead
+from nlpkit.heads.slots import SlotsHead
 
-HEADS: dict[str, type[Head]] = {head.kind: head for head in (NerHead, RelationHead)}
+HEADS: dict[str, type[Head]] = {
+    head.kind: head for head in (NerHead, QaHead, RelationHead, ClassificationHead, SlotsHead)
+}
 """Head classes by kind."""
 
 

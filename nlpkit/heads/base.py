@@ -1,16 +1,17 @@
-"""What every head is: hidden states in, typed results out, and the loss. Five verbs, the same for all."""
+"""What every head is: hidden states in, typed results out, and the loss. The same verbs for all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
+from nlpkit.errors import RecipeError
 from nlpkit.text import Window
-from nlpkit.types import Document
+from nlpkit.types import Document, Entity
 
 
 @runtime_checkable
@@ -21,12 +22,22 @@ class Head(Protocol):
         kind: the name of the task kind, as recipes say it.
         needs: kinds whose results this one reads; they decode first, from the same hidden states.
         reads_attention: whether `Hidden.attention` must be filled.
+        reads_query: whether the document's query belongs to what it reads; texts are given without it otherwise.
 
     """
 
     kind: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
-    reads_attention: ClassVar[bool]
+
+    @property
+    def reads_attention(self) -> bool:
+        """Whether `Hidden.attention` must be filled."""
+        ...
+
+    @property
+    def reads_query(self) -> bool:
+        """Whether the document's query is read with the text."""
+        ...
 
     @classmethod
     def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> Head:
@@ -58,6 +69,13 @@ class Head(Protocol):
         """Return, for each window, what was found so far and what this head finds in it."""
         ...
 
+    def merge(self, parts: Sequence[tuple[Window, Document]], merged: Document) -> Document:
+        """Return the document with what this head found in its windows, in the order of the text.
+
+        `merged` holds what the heads before it found. A document without any window has no parts.
+        """
+        ...
+
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return the metrics of this kind of task."""
         ...
@@ -72,6 +90,39 @@ class Head(Protocol):
         `predict` decodes those documents with this head as it is at that moment.
         """
         ...
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A head that says which windows are worth training on; the others train on all."""
+
+    def worth(self, window: Window, gold: Document, draw: float) -> bool:
+        """Say whether to train on a window. `draw` is this window's random number from 0 to 1."""
+        ...
+
+
+def worth(head: Head, window: Window, gold: Document, draw: float) -> bool:
+    """Say whether a head has anything to learn from a window."""
+    return not isinstance(head, Choosy) or head.worth(window, gold, draw)
+
+
+def in_core(
+    parts: Sequence[tuple[Window, Document]], spans: Callable[[Document], Sequence[Entity]]
+) -> tuple[Entity, ...]:
+    """Return the spans found in windows, each from the window whose core it starts in."""
+    return tuple(e for w, part in parts for e in spans(part) if w.core[0] <= e.start < w.core[1])
+
+
+def check_options(kind: str, options: Mapping[str, Any], allowed: Collection[str]) -> None:
+    """Check that a recipe's table of options for a head holds nothing that the head does not know.
+
+    Raises:
+        RecipeError: it does.
+
+    """
+    for key in options:
+        if key not in allowed:
+            raise RecipeError(f"unknown key 'options.{kind}.{key}'; allowed: {', '.join(sorted(allowed))}")
 
 
 def platt(margins: Sequence[float], right: Sequence[bool], steps: int = 50) -> tuple[float, float]:

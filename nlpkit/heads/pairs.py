@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nlpkit.text import Window, sentences
-from nlpkit.types import Chain, Entity, Span
+from nlpkit.types import Chain, Entity, Relation, Span
 
 _DISTANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 N_DISTANCES = 2 * len(_DISTANCES) + 2
@@ -109,3 +109,24 @@ def sentences_of(window: Window) -> list[Span]:
 
 def _holds(sentence: Span, chain: Chain) -> bool:
     return any(sentence.start <= m.start and m.end <= sentence.end for m in chain.mentions)
+
+
+def merged_relations(relations: Sequence[Relation], chains: Sequence[Chain]) -> tuple[Relation, ...]:
+    """Return each relation between two chains once, at its best score, named by the chains' first mentions."""
+    owner = {(m.start, m.end): n for n, c in enumerate(chains) for m in c.mentions}
+    best: dict[tuple[int, str, int], Relation] = {}
+    for relation in relations:
+        subject = owner.get((relation.subject.start, relation.subject.end))
+        object_ = owner.get((relation.object.start, relation.object.end))
+        if subject is None or object_ is None or subject == object_:
+            continue
+        key = (subject, relation.property or relation.label, object_)
+        known = best.get(key)
+        if known is None or (relation.score or 0.0) > (known.score or 0.0):
+            best[key] = replace(relation, subject=_first(chains[subject]), object=_first(chains[object_]))
+    return tuple(sorted(best.values(), key=lambda r: -(r.score or 0.0)))
+
+
+def _first(chain: Chain) -> Entity:
+    mention = next((m for m in chain.mentions if m.kind == "name"), chain.mentions[0])
+    return Entity(mention.text, mention.start, mention.end, chain.label)

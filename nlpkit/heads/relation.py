@@ -3,11 +3,14 @@
 An entity is all its mentions: the log-sum-exp of their states. For each pair the last layer's attention of both
 points at the words that matter for the two (localised context); a grouped bilinear map scores every relation
 against a threshold class learnt with it (adaptive threshold). No markers, no second encoding.
+
+Where each text has two marked entities and one relation or none (`exclusive`), `directed.py` scores them instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any, ClassVar
@@ -18,14 +21,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
-from nlpkit.chains import chains_of
-from nlpkit.heads.base import platt
-from nlpkit.heads.pairs import N_DISTANCES, Evidence, Pairs, first_mention, pairs_of, sentences_of
-from nlpkit.metrics import total, triple_counts
+from nlpkit.chains import chains_of, with_anaphora
+from nlpkit.cues import claims, properties
+from nlpkit.errors import RecipeError
+from nlpkit.heads.base import check_options, platt
+from nlpkit.heads.directed import DirectedScorer, best_directed, directed_labels, one_way, roles_of
+from nlpkit.heads.pairs import N_DISTANCES, Evidence, Pairs, first_mention, merged_relations, pairs_of, sentences_of
+from nlpkit.metrics import Counts, macro_f1, total, triple_counts
 from nlpkit.text import Window
-from nlpkit.types import Chain, Document, Entity, Relation
+from nlpkit.types import Chain, Document, Entity, Mention, Relation, Span
 
 _TYPE_WIDTH = 32
+_CHAINS = ("coreference", "mentions")
+_OPTIONS = ("width", "block", "dropout", "cues", "exclusive", "chains")
 _FLOOR = 0.02
 """Probability before calibration below which a triple does not take part in it."""
 
@@ -44,12 +52,20 @@ class RelationHead(nn.Module):
         dropout: share of a pair's two sides dropped in training.
         calibration: slope and offset that make a probability of a margin over the threshold class (Platt 1999),
             and the least probability that is reported.
+        cues: whether what the text says in known wordings (`nlpkit.cues`) is added to what was learnt; for relations
+            that are Wikidata properties.
+        exclusive: whether two entities have one relation or none, in one direction or the other, as where a text comes
+            with the two that it is about (SemEval-2010 task 8). They must be given as the document's chains.
+        chains: "coreference" joins the mentions of one entity; with "mentions" each is an entity of its own.
+
+    Raises:
+        RecipeError: `chains` is neither.
 
     """
 
     kind: ClassVar[str] = "relation"
     needs: ClassVar[tuple[str, ...]] = ("ner",)
-    reads_attention: ClassVar[bool] = True
+    reads_query: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -62,16 +78,26 @@ class RelationHead(nn.Module):
         block: int = 32,
         dropout: float = 0.2,
         calibration: Sequence[float] = (1.0, 0.0, 0.5),
+        cues: bool = False,
+        exclusive: bool = False,
+        chains: str = _CHAINS[0],
     ) -> None:
         super().__init__()
+        if chains not in _CHAINS:
+            raise RecipeError(f"options.relation.chains = {chains!r}; allowed: {', '.join(_CHAINS)}")
         self.hidden_width, self.relations, self.types = hidden_width, dict(relations), tuple(types)
         self.seen = {kind: [list(pair) for pair in pairs] for kind, pairs in seen.items()}
-        self.width, self.block, self.dropout = width, block, dropout
+        self.width, self.block, self.dropout, self.cues = width, block, dropout, cues
+        self.exclusive, self.chains = exclusive, chains
         slope, offset, threshold = calibration
         self.calibration, self.threshold = (float(slope), float(offset)), float(threshold)
         self._ids = tuple(self.relations)
         self._allowed = _matrix(self.seen["types"], self.types)
         self._same, self._opposite = (_matrix(self.seen[kind], self._ids) for kind in ("same", "opposite"))
+        if exclusive:
+            self._allowed = self._allowed | self._allowed.T
+            self.directed = DirectedScorer(hidden_width, len(self._ids), width=width, dropout=dropout)
+            return
         self.type_states = nn.Embedding(len(self.types), _TYPE_WIDTH)
         self.distance_states = nn.Embedding(N_DISTANCES, width)
         self.subject_entity = nn.Linear(hidden_width + _TYPE_WIDTH, width)
@@ -83,10 +109,20 @@ class RelationHead(nn.Module):
 
     @classmethod
     def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> RelationHead:
-        """Make a fresh head for the relations, types and type pairs in the gold documents."""
+        """Make a fresh head for the relations, types and type pairs in the gold documents.
+
+        Where most of the relations are Wikidata properties that the cues know, it reads them too, unless
+        `options["cues"]` says otherwise.
+
+        Raises:
+            RecipeError: an option is unknown, or out of range.
+
+        """
+        check_options(cls.kind, options, _OPTIONS)
         relations = {r.property or r.label: r.label for d in golds for r in d.relations}
         types = sorted({c.label for d in golds for c in d.chains})
-        return cls(hidden_width, dict(sorted(relations.items())), types, _seen(golds), **options)
+        chosen = {"cues": _are_known(relations), **options}
+        return cls(hidden_width, dict(sorted(relations.items())), types, _seen(golds), **chosen)
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs, as plain JSON types."""
@@ -99,12 +135,20 @@ class RelationHead(nn.Module):
             "block": self.block,
             "dropout": self.dropout,
             "calibration": [*self.calibration, self.threshold],
+            "cues": self.cues,
+            "exclusive": self.exclusive,
+            "chains": self.chains,
         }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> RelationHead:
         """Make a head of the same shape."""
         return cls(**config)
+
+    @property
+    def reads_attention(self) -> bool:
+        """Whether the last layer's attention is needed, for the localised context."""
+        return not self.exclusive
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -124,6 +168,9 @@ class RelationHead(nn.Module):
             ends = [numbers.get((e.start, e.end, e.label)) for e in (relation.subject, relation.object)]
             if ends[0] is not None and ends[1] is not None:
                 true.setdefault((ends[0], ends[1]), []).append(self._ids.index(relation.property or relation.label))
+        if self.exclusive:
+            pairs = one_way(pairs)
+            return replace(pairs, labels=directed_labels(pairs, true, len(self._ids)))
         labels = torch.zeros(len(pairs.subjects), len(self._ids) + 1)
         for row, pair in enumerate(zip(pairs.subjects.tolist(), pairs.objects.tolist(), strict=True)):
             labels[row, [n + 1 for n in true.get(pair, [-1])]] = 1.0
@@ -167,33 +214,75 @@ class RelationHead(nn.Module):
         return logits
 
     def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[Pairs]) -> Tensor:
-        """Return the adaptive-threshold loss, averaged over pairs."""
+        """Return the adaptive-threshold loss (`exclusive`: the cross-entropy), averaged over pairs."""
+        labels = [p.labels for p in targets if p.labels is not None and len(p.subjects)]
+        if self.exclusive and labels:
+            return nn.functional.cross_entropy(self._directed(hidden, windows, targets)[0], torch.cat(labels))
+        if not labels:
+            return hidden.states.sum() * 0.0
         assert hidden.attention is not None
         sides = [
             self._features(hidden.states[n], hidden.attention[n], pairs)[:2]
             for n, pairs in enumerate(targets)
             if len(pairs.subjects)
         ]
-        if not sides:
-            return hidden.states.sum() * 0.0
         logits = self._logits(torch.cat([s[0] for s in sides]), torch.cat([s[1] for s in sides]))
-        labels = torch.cat([p.labels for p in targets if p.labels is not None and len(p.subjects)])
-        return adaptive_threshold_loss(logits, labels)
+        return adaptive_threshold_loss(logits, torch.cat(labels))
+
+    def _directed(self, hidden: Hidden, windows: Sequence[Window], pairs: Sequence[Pairs]) -> tuple[Tensor, Tensor]:
+        """Return the class scores of all windows' pairs, and what the pieces are to them (see `roles_of`)."""
+        length = hidden.states.shape[1]
+        roles = torch.cat([roles_of(p, w, length) for p, w in zip(pairs, windows, strict=True) if len(p.subjects)])
+        rows = [n for n, p in enumerate(pairs) for _ in p.subjects]
+        return self.directed(hidden.states[rows], roles), roles
 
     def decode(self, hidden: Hidden, windows: Sequence[Window], found: Sequence[Document]) -> list[Document]:
-        """Return each window's document with its chains (found by `chains_of` unless given) and relations."""
-        assert hidden.attention is not None
+        """Return each window's document with its chains (found among the entities unless given) and relations."""
         results = []
         for n, (window, document) in enumerate(zip(windows, found, strict=True)):
-            chains = document.chains or chains_of(window.text, document.entities, sentences_of(window))
+            chains = document.chains or self._grouped(window.text, document.entities, sentences_of(window))
             pairs, kept = pairs_of(window, chains, self.types, self._allowed)
             relations: list[Relation] = []
-            if len(pairs.subjects):
+            if len(pairs.subjects) and self.exclusive:
+                relations = self._exclusive(hidden.rows([n]), one_way(pairs), kept, window)
+            elif len(pairs.subjects):
+                assert hidden.attention is not None
                 left, right, both = self._features(hidden.states[n], hidden.attention[n], pairs)
                 relations = self._relations(self._logits(left, right), both, pairs, kept, window)
-                relations = [_scored(relation, document.entities) for relation in relations]
+            if self.cues:
+                relations = self._with_cues(relations, chains, window, given=bool(document.chains))
+            relations = [_scored(relation, document.entities) for relation in self._compatible(relations)]
             results.append(replace(document, chains=tuple(chains), relations=tuple(relations)))
         return results
+
+    def _grouped(self, text: str, entities: Sequence[Entity], spans: Sequence[Span] | None = None) -> tuple[Chain, ...]:
+        """Return the chains of the entities found."""
+        if self.chains == "mentions":
+            return tuple(Chain(e.text, e.label, (Mention(e.text, e.start, e.end),)) for e in entities)
+        return chains_of(text, entities, spans)
+
+    def _exclusive(self, hidden: Hidden, pairs: Pairs, chains: Sequence[Chain], window: Window) -> list[Relation]:
+        """Return the best relation of each two entities, where it is likely enough."""
+        logits, roles = self._directed(hidden, [window], [pairs])
+        margins, numbers, back = best_directed(logits)
+        slope, offset = self.calibration
+        probabilities = torch.sigmoid(slope * margins + offset)
+        evidence = Evidence(window, (roles > 0).float())
+        found = []
+        for row in torch.argsort(probabilities, descending=True, stable=True).tolist():
+            if probabilities[row] >= self.threshold:
+                ends = (chains[pairs.subjects[row]], chains[pairs.objects[row]])
+                subject, object_ = ends[::-1] if back[row] else ends
+                score = float(probabilities[row])
+                found.append(self._relation(numbers[row], subject, object_, score, row, evidence, window))
+        return found
+
+    def _relation(
+        self, number: int, subject: Chain, object_: Chain, score: float, row: int, evidence: Evidence, window: Window
+    ) -> Relation:
+        id, name = self._ids[number], self.relations[self._ids[number]]
+        ends = first_mention(subject, window), first_mention(object_, window)
+        return Relation(ends[0], name, ends[1], score, id if id != name else None, evidence.of(row, subject, object_))
 
     def _relations(
         self, logits: Tensor, both: Tensor, pairs: Pairs, chains: Sequence[Chain], window: Window
@@ -206,51 +295,82 @@ class RelationHead(nn.Module):
         evidence = Evidence(window, both)
         found = []
         order = torch.argsort(probabilities[rows, classes], descending=True, stable=True)
-        for row, number in self._compatible(rows[order].tolist(), classes[order].tolist(), pairs):
+        for row, number in zip(rows[order].tolist(), classes[order].tolist(), strict=True):
             subject, object_ = chains[pairs.subjects[row]], chains[pairs.objects[row]]
-            found.append(
-                Relation(
-                    first_mention(subject, window),
-                    self.relations[self._ids[number]],
-                    first_mention(object_, window),
-                    float(probabilities[row, number]),
-                    self._ids[number] if self._ids[number] != self.relations[self._ids[number]] else None,
-                    evidence.of(row, subject, object_),
-                )
-            )
+            score = float(probabilities[row, number])
+            found.append(self._relation(number, subject, object_, score, row, evidence, window))
         return found
 
-    def _compatible(self, rows: Sequence[int], classes: Sequence[int], pairs: Pairs) -> Iterator[tuple[int, int]]:
+    def _with_cues(
+        self, relations: Sequence[Relation], chains: Sequence[Chain], window: Window, *, given: bool
+    ) -> list[Relation]:
+        """Add what the text says in so many words; of two scores for one relation the higher counts.
+
+        Chains that were given may lack their pronouns, which the cues need.
+        """
+        spans = sentences_of(window)
+        chains = with_anaphora(window.text, chains, spans) if given else chains
+        best = {_key(relation): relation for relation in relations}
+        for claim in claims(window.text, chains, spans, self._ids):
+            subject, object_ = (first_mention(chains[n], window) for n in (claim.subject, claim.object))
+            said = Relation(
+                subject, self.relations[claim.property], object_, claim.score, claim.property, (claim.sentence,)
+            )
+            known = best.get(_key(said))
+            if known is None or (known.score or 0.0) < claim.score:
+                best[_key(said)] = said
+        return sorted(best.values(), key=lambda relation: -(relation.score or 0.0))
+
+    def _compatible(self, relations: Sequence[Relation]) -> Iterator[Relation]:
         """Go through claims, the likeliest first, and leave out those that never stood beside one that is kept."""
-        kept: dict[tuple[int, int], list[int]] = {}
-        for row, number in zip(rows, classes, strict=True):
-            subject, object_ = int(pairs.subjects[row]), int(pairs.objects[row])
-            beside, back = kept.setdefault((subject, object_), []), kept.get((object_, subject), [])
+        kept: dict[tuple[Entity, Entity], list[int]] = {}
+        for relation in relations:
+            number = self._ids.index(relation.property or relation.label)
+            beside = kept.setdefault((relation.subject, relation.object), [])
+            back = kept.get((relation.object, relation.subject), [])
             if self._same[number, beside].all() and self._opposite[number, back].all():
                 beside.append(number)
-                yield row, number
+                yield relation
+
+    def merge(self, parts: Sequence[tuple[Window, Document]], merged: Document) -> Document:
+        """Return the document with its chains, and each relation between two of them once."""
+        if len(parts) == 1:
+            return replace(merged, chains=parts[0][1].chains, relations=parts[0][1].relations)
+        chains = merged.chains
+        if not chains and any(part.chains for _, part in parts):
+            chains = self._grouped(merged.text, merged.entities)
+        relations = merged_relations([r for _, part in parts for r in part.relations], chains)
+        return replace(merged, chains=chains, relations=relations)
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return micro precision, recall and F1 of triples: both chains share a mention of the right type with gold.
 
-        `boundary_f1` does not ask for the types (Taillé et al. 2020: never compare the two).
+        `boundary_f1` does not ask for the types (Taillé et al. 2020: never compare the two). `exclusive` adds
+        `macro_f1`, the mean over the relations, a wrong direction counting as wrong: the official score of SemEval-2010
+        task 8, (9+1)-way with directionality.
         """
         pairs = list(zip(predicted, golds, strict=True))
-        strict = total(triple_counts(p, g) for p, g in pairs)
-        return strict.to_dict() | {"boundary_f1": total(triple_counts(p, g, typed=False) for p, g in pairs).f1}
+        scores = total(triple_counts(p, g) for p, g in pairs).to_dict()
+        scores["boundary_f1"] = total(triple_counts(p, g, typed=False) for p, g in pairs).f1
+        if self.exclusive:
+            scores["macro_f1"] = macro_f1(self._counts(predicted, golds).values())
+        return scores
 
     def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
         """Return precision, recall and F1 of each relation, from raw text."""
+        return {label: counts.to_dict() for label, counts in self._counts(predicted, golds).items()}
+
+    def _counts(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, Counts]:
+        pairs = list(zip(predicted, golds, strict=True))
         return {
-            label: total(
-                triple_counts(_only(p, label), _only(g, label)) for p, g in zip(predicted, golds, strict=True)
-            ).to_dict()
-            for label in self.labels
+            label: total(triple_counts(_only(p, label), _only(g, label)) for p, g in pairs) for label in self.labels
         }
 
     def calibrate(self, predict: Callable[[], list[Document]], golds: Sequence[Document]) -> None:
         """Fit probabilities to how often triples are right, and choose the threshold with the best F1."""
         self.calibration, self.threshold = (1.0, 0.0), _FLOOR
+        # What the cues say has its own, counted, probabilities.
+        cues, self.cues = self.cues, False
         margins, right, n_gold = [], [], 0
         for document, gold in zip(predict(), golds, strict=True):
             n_gold += len(gold.relations)
@@ -258,8 +378,16 @@ class RelationHead(nn.Module):
                 score = min(relation.score or _FLOOR, 1 - 1e-7)
                 margins.append(float(np.log(score / (1 - score))))
                 right.append(triple_counts(replace(document, relations=(relation,)), gold).hits > 0)
+        self.cues = cues
         self.calibration = platt(margins, right)
         self.threshold = _best_threshold(margins, right, n_gold, self.calibration)
+
+
+def _are_known(relations: Collection[str]) -> bool:
+    """Tell whether all relations are Wikidata properties, and the cues say most of them."""
+    known = properties()
+    wikidata = all(re.fullmatch(r"P\d+", key) for key in relations)
+    return wikidata and 2 * sum(key in known for key in relations) > len(relations)
 
 
 def _seen(golds: Sequence[Document]) -> dict[str, list[list[str]]]:
@@ -286,6 +414,10 @@ def _matrix(pairs: Iterable[Sequence[str]], names: Sequence[str]) -> NDArray[np.
     for first, second in pairs:
         found[place[first], place[second]] = True
     return found
+
+
+def _key(relation: Relation) -> tuple[Entity, str, Entity]:
+    return relation.subject, relation.property or relation.label, relation.object
 
 
 def _scored(relation: Relation, entities: Sequence[Entity]) -> Relation:

@@ -1,0 +1,44 @@
+"""Training where the entities are given, and training texts that also stand in dev or test."""
+
+import pytest
+from samples import EXAMPLES
+
+import nlpkit
+from nlpkit import checkpoint, data, recipes, training
+
+TABLE = {
+    "title": "Where two marked people and places meet",
+    "heads": ["relation"],
+    "licence": "Apache-2.0",
+    "backbone": "fake",
+    "data": {"format": "sample", "train": "train", "dev": "dev", "test": "test"},
+    "adapter": {"rank": 4, "alpha": 8},
+    "training": {"epochs": 8, "lr": 0.01, "head_lr": 0.01, "batch_tokens": 320, "window": 64, "stride": 48},
+    "options": {"relation": {"exclusive": True, "width": 16, "dropout": 0.0}},
+}
+PARTS = {"train": EXAMPLES, "dev": EXAMPLES[:3], "test": EXAMPLES[:6]}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(data.READERS, "sample", lambda path: iter(PARTS[path.name]))
+    for name in PARTS:
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_gold_chains_are_given_where_no_head_finds_them(folder):
+    out = nlpkit.train(recipes.from_dict(TABLE, name="relation/sentence"), data=folder, out=folder / "out")
+    scores = checkpoint.account(out)["scores"]["test"]
+    assert scores["macro_f1"] > 0.9
+    assert not [name for name in scores if name.startswith("given_")]
+    assert nlpkit.evaluate(out, data=folder).scores == scores
+
+
+def test_texts_of_dev_and_test_are_dropped_from_training_when_asked(folder):
+    plain = recipes.from_dict(TABLE, name="a")
+    clean = recipes.from_dict({**TABLE, "data": {**TABLE["data"], "deduplicate": True}}, name="b")
+    assert len(training._split(plain, folder)[0]) == len(EXAMPLES)
+    documents, dev = training._split(clean, folder)
+    assert len(dev) == 3
+    assert {d.text for d in documents} == {e.document.text for e in EXAMPLES[6:]}
