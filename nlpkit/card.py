@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_SAID = {"style": "style", "rank": "rank", "tokens": "virtual pieces:", "layers": "layers:"}
+"""What a card says of an adapter, and how."""
+
+_NOTES = {
+    "ner": "Entities count when characters and type are right.",
+    "relation": "`relation_*`: from raw text, a triple counts when both its entities share a mention of the right type "
+    "with the gold ones; `relation_given_*`: with the gold entities given.",
+    "slots": "Slots count when characters and type are right.",
+    "qa": "`exact` and `f1` as the scorer of SQuAD counts them.",
+}
+"""What the metrics of a kind of head count."""
+
 
 def card(account: Mapping[str, Any]) -> str:
     """Return the README of an adapter folder, made of nothing but its account."""
     recipe, backbone, documents = account["recipe"], account["backbone"], account["documents"]
-    adapter, parameters = recipe["adapter"], account["parameters"]
+    parameters = account["parameters"]
     parts = [
         f"---\nlibrary_name: peft\nlicense: {recipe['licence'].lower()}\n---\n",
         f"# {recipe['name']}\n\n{recipe['title']}.\n",
         "| | |\n|---|---|",
         f"| heads | {', '.join(account['heads'])} |",
         f"| backbone | {backbone['name']} (SHA-256 {backbone['sha256'][:16]}...), frozen |",
-        f"| adapter | {adapter['method']}, rank {adapter['rank']}, layers: {adapter['layers']} |",
+        f"| adapter | {_adapter(recipe['adapter'])} |",
         f"| parameters | {parameters['adapter']:,} in the adapter, {parameters['heads']:,} in the heads |",
         f"| size | {account['bytes'] / 1e6:.1f} MB (fp16 safetensors) |",
         f"| data | {recipe['data']['format']}: {recipe['data']['train']}, {documents.get('train', 0)} documents "
@@ -30,6 +42,12 @@ def card(account: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def _adapter(spec: Mapping[str, Any]) -> str:
+    """Say what an adapter is: its method, and the sizes and places that it was given."""
+    words = [f"{word} {spec[key]}" for key, word in _SAID.items() if key in spec]
+    return ", ".join([spec["method"], *words])
+
+
 def _scores(account: Mapping[str, Any]) -> str:
     columns = {f"{split}": dict(scores) for split, scores in account["scores"].items()}
     columns |= {name: dict(scores) for name, scores in account.get("compared", {}).items()}
@@ -38,11 +56,11 @@ def _scores(account: Mapping[str, Any]) -> str:
     for metric in metrics:
         cells = [f"{scores[metric]:.4f}" if metric in scores else "" for scores in columns.values()]
         lines.append(f"| {metric} | {' | '.join(cells)} |")
+    notes = [_NOTES[kind] for kind in account["heads"] if kind in _NOTES]
     lines.append(
-        "\n`ner_*`: strict characters and type. `relation_*`: from raw text, a triple counts when both its entities "
-        "share a mention of the right type with the gold ones. `relation_given_*`: with the gold entities given. "
-        "`dev` was used to choose and to calibrate, `test` for nothing but these figures.\n"
+        "\n" + " ".join([*notes, "`dev` was used to choose and to calibrate, `test` for these figures alone."])
     )
+    lines.append("")
     return "\n".join(lines)
 
 

@@ -165,14 +165,14 @@ def load(folder: Path, backbone: Backbone | Adapted | None = None, *, name: str 
 
     """
     found = account(folder)
-    recipe = recipes.from_dict(found["recipe"], source=str(folder / ACCOUNT))
-    name = name or recipe.name.replace("/", "-").replace(".", "-")
+    recipe = recipes.from_dict(found["recipe"], source=str(folder / ACCOUNT), strict=False)
+    name = name or recipe.name
     if backbone is None:
         backbone = Backbone.from_pretrained(recipe.backbone)
     adapted = backbone if isinstance(backbone, Adapted) else Adapted(backbone)
     _check_backbone(folder, found["backbone"], adapted.backbone)
     heads = _heads(folder, found["heads"])
-    adapted.load(name, folder)
+    adapted.load(name, folder, recipe.adapter)
     reading = Reading(found["reading"]["window"], found["reading"]["overlap"])
     revision = f"{recipe.name}@{adapted.fingerprint(name)[:12]}"
     return Task(name, recipe, adapted, heads, reading, found["scores"], found["documents"], revision)

@@ -19,6 +19,21 @@ from nlpkit.errors import RecipeError
 
 T = TypeVar("T")
 
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "lora": ("rank", "alpha", "dropout", "layers", "modules"),
+    "rslora": ("rank", "alpha", "dropout", "layers", "modules"),
+    "dora": ("rank", "alpha", "dropout", "layers", "modules"),
+    "ia3": ("layers", "modules"),
+    "prefix": ("tokens", "layers"),
+    "prompt": ("tokens",),
+    "ptuning": ("tokens",),
+    "layernorm": ("layers",),
+    "bottleneck": ("rank", "alpha", "style", "dropout", "layers"),
+    "none": ("layers",),
+    "full": (),
+}
+"""The adapter methods, and the keys that mean something to each, beside `method` and `attention`."""
+
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = _PACKAGE / "_tasks"
 _ROOT = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "tasks"
@@ -45,6 +60,9 @@ _LAYERS = _Rule(
 _MODULES = _Rule(
     '"all-linear" or a list of module names', lambda v: v == "all-linear" if isinstance(v, str) else len(v) > 0
 )
+_METHOD = _Rule(", ".join(METHODS), lambda v: v in METHODS)
+_ATTENTION = _Rule('"causal" or "both"', lambda v: v in ("causal", "both"))
+_STYLE = _Rule('"houlsby", "pfeiffer" or "parallel"', lambda v: v in ("houlsby", "pfeiffer", "parallel"))
 _HEADS = _Rule("one head or more, none twice", lambda v: len(v) > 0 and len(set(v)) == len(v))
 _SHA256 = _Rule("64 hexadecimal digits", lambda v: v is None or re.fullmatch(r"[0-9a-f]{64}", v) is not None)
 
@@ -53,7 +71,9 @@ _SHA256 = _Rule("64 hexadecimal digits", lambda v: v is None or re.fullmatch(r"[
 class DataSpec:
     """Which files to learn from. Names are relative to the folder given as `--data`.
 
-    Without a `dev` file, `hold_out` documents of `train` are drawn with `seed` and kept aside for choosing.
+    `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
+    are drawn with `seed` and kept aside for choosing. With `deduplicate`, training texts that also occur in dev or
+    test are dropped.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -61,6 +81,7 @@ class DataSpec:
     dev: str | None = None
     test: str | None = None
     hold_out: Annotated[int, _NOT_NEGATIVE] = 0
+    deduplicate: bool = False
     seed: Annotated[int, _NOT_NEGATIVE] = 13
 
 
@@ -69,15 +90,20 @@ class AdapterSpec:
     """Which few parameters to train inside the backbone.
 
     `layers` is "all", "top:N", "bottom:N" or numbers such as "0,2"; `modules` is "all-linear" or the names of
-    linear modules.
+    linear modules. `rank` is the rank of an update or the width of a bottleneck, `tokens` the number of virtual pieces,
+    `style` where a bottleneck stands. `attention = "both"` lets a decoder's pieces attend to later ones too, from the
+    lowest adapted layer up, in training and in use. `METHODS` says which keys a method knows.
     """
 
-    method: Annotated[str, _NOT_EMPTY] = "lora"
+    method: Annotated[str, _METHOD] = "lora"
     rank: Annotated[int, _POSITIVE] = 16
     alpha: Annotated[float, _POSITIVE] = 32.0
     dropout: Annotated[float, _FRACTION] = 0.0
     layers: Annotated[str, _LAYERS] = "all"
     modules: Annotated[tuple[str, ...] | str, _MODULES] = "all-linear"
+    tokens: Annotated[int, _POSITIVE] = 16
+    style: Annotated[str, _STYLE] = "pfeiffer"
+    attention: Annotated[str, _ATTENTION] = "causal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +148,28 @@ class Recipe:
     goals: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain JSON types; `from_dict` reads it back."""
-        return _without_nones(asdict(self))
+        """Return the recipe as plain JSON types, without adapter keys that mean nothing; `from_dict` reads it back."""
+        table = _without_nones(asdict(self))
+        table["adapter"] = {k: v for k, v in table["adapter"].items() if k in _known(self.adapter)}
+        return table
 
 
-def from_dict(table: Mapping[str, Any], *, name: str = "", source: str = "recipe") -> Recipe:
+def from_dict(table: Mapping[str, Any], *, name: str = "", source: str = "recipe", strict: bool = True) -> Recipe:
     """Make a recipe of a table, as a TOML or JSON file holds it.
 
     Args:
         table: the keys and values; `name` may be among them.
         name: the recipe's name where the table has none.
         source: the file, for messages.
+        strict: refuse adapter keys that mean nothing to the method; files of older versions have some.
 
     Raises:
         RecipeError: an unknown or missing key, a wrong type, or a value out of range.
 
     """
     recipe = _read(Recipe, {"name": name, **table}, source, "")
+    if strict:
+        _check_adapter(recipe.adapter, table.get("adapter", {}), source)
     _check_whole(recipe, source)
     return recipe
 
@@ -261,10 +292,25 @@ def _typed(hint: Any, value: Any) -> Any:
 
 
 def _says(hint: Any) -> str:
-    known: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number"}
+    known: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
     if isinstance(hint, UnionType):
         return " or ".join(_says(option) for option in get_args(hint) if option is not type(None))
     return known.get(hint, "a list of strings")
+
+
+def _known(adapter: AdapterSpec) -> list[str]:
+    """Return the keys that mean something to an adapter; a serial bottleneck is not scaled."""
+    serial = adapter.method == "bottleneck" and adapter.style != "parallel"
+    return ["method", *(k for k in METHODS[adapter.method] if k != "alpha" or not serial), "attention"]
+
+
+def _check_adapter(adapter: AdapterSpec, given: Mapping[str, Any], source: str) -> None:
+    """Refuse a key that means nothing to the adapter's method."""
+    known = _known(adapter)
+    for key, value in given.items():
+        if key not in known and (key, value) != ("layers", "all"):
+            which = f"{adapter.style} bottleneck" if adapter.method == "bottleneck" else adapter.method
+            raise RecipeError(f"{source}: adapter.{key} means nothing to {which!r}; it knows: {', '.join(known)}")
 
 
 def _check_whole(recipe: Recipe, source: str) -> None:

@@ -135,4 +135,4 @@ def test_a_shipped_adapter_was_made_by_the_recipe_of_its_name():
     from nlpkit import checkpoint
 
     for name in checkpoint.shipped_names():
-        assert checkpoint.account(checkpoint.locate(name))["recipe"] == recipes.find(name).to_dict()
+        assert recipes.from_dict(checkpoint.account(checkpoint.locate(name))["recipe"]) == recipes.find(name)
