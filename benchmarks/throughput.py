@@ -90,7 +90,7 @@ class Plain:
                 done: list[Document] = []
                 for first in range(0, len(documents), BATCH):
                     batch = documents[first : first + BATCH]
-                    windows = [next(self.task.reading.windows(backbone, d.text)) for d in batch]
+                    windows = [next(self.task.reading.windows(backbone, d)) for d in batch]
                     hidden = self._forward(backbone.model, windows, attentions=kind == "relation")
                     done += self.heads[kind].decode(hidden, windows, batch)
                 documents = done

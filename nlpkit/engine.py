@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from nlpkit.backbone import Backbone
-from nlpkit.chains import chains_of
+from nlpkit.adapters import Adapted
+from nlpkit.backbone import Backbone, Hidden, Trunk
 from nlpkit.data.batches import token_budget
+from nlpkit.errors import InputError
 from nlpkit.heads.base import Head
 from nlpkit.text import Window, windows
-from nlpkit.types import Chain, Document, Entity, Relation
+from nlpkit.types import Document
+
+BATCH_PIECES = 4096
+"""Pieces of a batch, padding included."""
+_LEAST_ROOM = 8
+"""Pieces of text that a window must hold beside the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +28,47 @@ class Reading:
 
     window: int = 512
     overlap: int = 128
-    batch_pieces: int = 4096
+    batch_pieces: int = BATCH_PIECES
 
-    def windows(self, backbone: Backbone, text: str, document: int = 0) -> Iterator[Window]:
-        """Cover a text with windows that this backbone can read."""
+    def windows(self, backbone: Backbone, document: Document, number: int = 0) -> Iterator[Window]:
+        """Cover a document with windows that this backbone can read, its query before each of them.
+
+        Raises:
+            InputError: the query leaves no room for the text.
+
+        """
         size = min(self.window, backbone.max_pieces)
-        room = size - sum(map(len, backbone.specials))
-        yield from windows(
-            text,
+        before, after = backbone.around(document.query)
+        room = size - len(before) - len(after)
+        if room < _LEAST_ROOM:
+            raise InputError(
+                f"the query {document.query[:40]!r}... has {len(before)} pieces; with windows of {size} it may have "
+                f"{size - len(after) - _LEAST_ROOM}: shorten it, or read with longer windows"
+            )
+        for window in windows(
+            document.text,
             backbone.encode,
             size=size,
             overlap=min(self.overlap, room // 2),
-            specials=backbone.specials,
-            document=document,
-        )
+            specials=(before, after),
+            document=number,
+            by_last=backbone.kind == "decoder",
+        ):
+            yield replace(window, n_query=len(before)) if document.query else window
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What one adapter is to do with a text: its heads, in the order of their needs. `adapter` None: the bare model."""
+
+    adapter: str | None
+    heads: Sequence[Head]
+    reading: Reading
+
+    @property
+    def reads_attention(self) -> bool:
+        """Whether a head needs the last layer's attention."""
+        return any(head.reads_attention for head in self.heads)
 
 
 def read(
@@ -47,63 +81,138 @@ def read(
 ) -> list[Document]:
     """Fill documents with what the heads find, in one forward pass a window.
 
-    Chains that a document brings are kept and given to the heads; everything else found is replaced.
+    What a document brings is given to the heads (chains, to `relation`); each replaces what is its own to find.
 
     Args:
-        backbone: the model, with whatever adapter is active.
+        backbone: the model, with whatever adapter it has.
         heads: in the order of their needs.
         documents: texts, with chains where they are known.
         reading: sizes of windows and batches.
         progress: called with the number of windows read after each batch.
 
     """
-    cut = [w for n, d in enumerate(documents) for w in reading.windows(backbone, d.text, n)]
-    parts: list[list[tuple[Window, Document]]] = [[] for _ in documents]
-    attention = any(head.reads_attention for head in heads)
+    job = Job(None, heads, reading)
+    found = _Found(documents)
     with torch.inference_mode():
-        for batch in token_budget(cut, reading.batch_pieces):
-            hidden = backbone.hidden(batch, attention=attention)
-            found = [replace(documents[w.document], entities=(), relations=()) for w in batch]
-            for head in heads:
-                found = head.decode(hidden, batch, found)
-            for window, part in zip(batch, found, strict=True):
-                parts[window.document].append((window, part))
+        for batch in token_budget(_cut(backbone, documents, reading), reading.batch_pieces):
+            found.decode(job, backbone.hidden(batch, attention=job.reads_attention), batch)
             if progress:
                 progress(len(batch))
-    return [_merged(document, found) for document, found in zip(documents, parts, strict=True)]
+    return found.merged([job] * len(documents))
 
 
-def _merged(document: Document, parts: list[tuple[Window, Document]]) -> Document:
-    """Put the findings of a document's windows together."""
-    if not parts:
-        return replace(document, entities=(), relations=())
-    parts.sort(key=lambda wp: wp[0].core[0])
-    if len(parts) == 1:
-        return parts[0][1]
-    entities = tuple(e for w, part in parts for e in part.entities if w.core[0] <= e.start < w.core[1])
-    chains = document.chains
-    if not chains and any(part.chains for _, part in parts):
-        chains = chains_of(document.text, entities)
-    relations = _merged_relations([r for _, part in parts for r in part.relations], chains)
-    return replace(parts[0][1], entities=entities, chains=chains, relations=relations)
+def read_together(adapted: Adapted, jobs: Sequence[Job], documents: Sequence[Document]) -> list[list[Document]]:
+    """Read every document for every job, and what several adapters have in common once.
+
+    The layers below the lowest one that an adapter changes give the bare backbone's states: they are run once for
+    all jobs; then each adapter runs what is above. Jobs that cut a long text differently read that text apart.
+
+    Returns:
+        The documents, for each job.
+
+    """
+    found = [_Found(documents) for _ in jobs]
+    readings = list(dict.fromkeys(job.reading for job in jobs))
+    shortest = min(reading.window for reading in readings)
+    apart = dict.fromkeys(range(len(documents)))
+    for reading in readings:
+        group = [n for n, job in enumerate(jobs) if job.reading == reading]
+        cut = _cut(adapted.backbone, [documents[n] for n in apart], reading, list(apart))
+        if reading is readings[0] and len(readings) > 1:
+            counts = Counter(w.document for w in cut)
+            alike = [w for w in cut if counts[w.document] == 1 and len(w) <= shortest]
+            _read_all(adapted, jobs, found, range(len(jobs)), alike, reading)
+            apart = dict.fromkeys(n for n in apart if n not in {w.document for w in alike})
+            cut = [w for w in cut if w.document in apart]
+        _read_all(adapted, jobs, found, group, cut, reading)
+    return [parts.merged([job] * len(documents)) for job, parts in zip(jobs, found, strict=True)]
 
 
-def _merged_relations(relations: Sequence[Relation], chains: Sequence[Chain]) -> tuple[Relation, ...]:
-    """Return each relation between two chains once, at its best score, named by the chains' first mentions."""
-    owner = {(m.start, m.end): n for n, c in enumerate(chains) for m in c.mentions}
-    best: dict[tuple[int, str, int], Relation] = {}
-    for relation in relations:
-        subject = owner.get((relation.subject.start, relation.subject.end))
-        object_ = owner.get((relation.object.start, relation.object.end))
-        if subject is None or object_ is None or subject == object_:
-            continue
-        key = (subject, relation.property or relation.label, object_)
-        known = best.get(key)
-        if known is None or (relation.score or 0.0) > (known.score or 0.0):
-            best[key] = replace(relation, subject=_first(chains[subject]), object=_first(chains[object_]))
-    return tuple(sorted(best.values(), key=lambda r: -(r.score or 0.0)))
+def _read_all(
+    adapted: Adapted,
+    jobs: Sequence[Job],
+    found: Sequence[_Found],
+    group: Sequence[int],
+    cut: Sequence[Window],
+    reading: Reading,
+) -> None:
+    """Read windows for a group of the jobs, going on from the layers that they have in common."""
+    top = adapted.backbone.n_layers - 1
+    lowest = {n: min(adapted.lowest_layer(name), top) if (name := jobs[n].adapter) else top for n in group}
+    with torch.inference_mode():
+        for batch in token_budget(cut, reading.batch_pieces):
+            trunk: Trunk | None = None
+            for n in sorted(group, key=lambda n: lowest[n]):
+                if len(group) > 1 and lowest[n] > (trunk.layer if trunk else 0):
+                    trunk = adapted.backbone.trunk(batch, lowest[n], given=trunk)
+                with adapted.using(jobs[n].adapter) as model:
+                    hidden = model.hidden(batch, attention=jobs[n].reads_attention, given=trunk)
+                found[n].decode(jobs[n], hidden, batch)
 
 
-def _first(chain: Chain) -> Entity:
-    mention = next((m for m in chain.mentions if m.kind == "name"), chain.mentions[0])
-    return Entity(mention.text, mention.start, mention.end, chain.label)
+def read_mixed(adapted: Adapted, jobs: Sequence[Job], documents: Sequence[Document]) -> list[Document]:
+    """Read document n for jobs[n] alone, in batches that mix the adapters row by row where their method allows it."""
+    found = _Found(documents)
+    numbers = {id(job): n for n, job in enumerate({id(job): job for job in jobs}.values())}
+    mixing: list[Window] = []
+    apart: dict[str | None, list[Window]] = {}
+    for n, (job, document) in enumerate(zip(jobs, documents, strict=True)):
+        mixes = job.adapter is not None and adapted.mixes(job.adapter)
+        into = mixing if mixes else apart.setdefault(job.adapter, [])
+        into.extend(_cut(adapted.backbone, [document], job.reading, [n]))
+    with torch.inference_mode():
+        for batch in token_budget(mixing, BATCH_PIECES):
+            # Rows of one adapter lie side by side, and within it those of one job.
+            batch.sort(key=lambda w: (jobs[w.document].adapter or "", numbers[id(jobs[w.document])]))
+            with adapted.mixed([jobs[w.document].adapter or "" for w in batch]) as model:
+                hidden = model.hidden(batch, attention=any(jobs[w.document].reads_attention for w in batch))
+            _decode_rows(found, jobs, hidden, batch)
+        for name, cut in apart.items():
+            for batch in token_budget(cut, BATCH_PIECES):
+                with adapted.using(name) as model:
+                    hidden = model.hidden(batch, attention=any(jobs[w.document].reads_attention for w in batch))
+                _decode_rows(found, jobs, hidden, batch)
+    return found.merged(jobs)
+
+
+def _decode_rows(found: _Found, jobs: Sequence[Job], hidden: Hidden, batch: Sequence[Window]) -> None:
+    """Give each job of a mixed batch its rows."""
+    rows: dict[int, list[int]] = {}
+    for row, window in enumerate(batch):
+        rows.setdefault(id(jobs[window.document]), []).append(row)
+    for chosen in rows.values():
+        found.decode(jobs[batch[chosen[0]].document], hidden.rows(chosen), [batch[row] for row in chosen])
+
+
+def _cut(
+    backbone: Backbone, documents: Sequence[Document], reading: Reading, numbers: Sequence[int] | None = None
+) -> list[Window]:
+    """Return the windows of documents, which have these numbers."""
+    pairs = zip(numbers if numbers is not None else range(len(documents)), documents, strict=True)
+    return [w for n, d in pairs for w in reading.windows(backbone, d, n)]
+
+
+class _Found:
+    """What was found in the windows of some documents."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
+        self.parts: list[list[tuple[Window, Document]]] = [[] for _ in documents]
+
+    def decode(self, job: Job, hidden: Hidden, batch: Sequence[Window]) -> None:
+        """Let a job's heads read a batch."""
+        found = [self.documents[w.document] for w in batch]
+        for head in job.heads:
+            found = head.decode(hidden, batch, found)
+        for window, part in zip(batch, found, strict=True):
+            self.parts[window.document].append((window, part))
+
+    def merged(self, jobs: Sequence[Job]) -> list[Document]:
+        """Return each document with the findings of its windows put together, head by head."""
+        results = []
+        for document, parts, job in zip(self.documents, self.parts, jobs, strict=True):
+            parts.sort(key=lambda wp: wp[0].core[0])
+            for head in job.heads:
+                document = head.merge(parts, document)
+            results.append(document)
+        return results

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlpkit import checkpoint, engine
+from nlpkit import answering, checkpoint, engine, zeroshot
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.checkpoint import Task
+from nlpkit.combining import combined, documents_of
+from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
 from nlpkit.heads import HEADS, in_order
 from nlpkit.heads.base import Head
-from nlpkit.types import Document
+from nlpkit.search import Index
+from nlpkit.types import Answer, Document, Label, Similar
+
+ANSWERING = "qa"
+"""The kind of head that answers questions."""
 
 DEFAULT_PACK = "relation/wikipedia"
 """The shipped adapter that `load()` takes: entities and relations of encyclopaedic English, in one pass."""
@@ -48,10 +54,8 @@ class Kit:
             AdapterError: no such task is loaded.
 
         """
-        if name not in self.tasks:
-            raise AdapterError(f"no task {name!r} is loaded; loaded: {', '.join(self.tasks) or 'none'}")
+        self.adapted.remove(self._task(name).name)
         del self.tasks[name]
-        self.adapted.remove(name)
 
     @property
     def revision(self) -> str:
@@ -59,35 +63,257 @@ class Kit:
         return " ".join(task.revision for task in self.tasks.values())
 
     @overload
-    def __call__(self, texts: str) -> Document: ...  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
+    def __call__(self, texts: str | Document, *, tasks: Sequence[str] | None = None) -> Document: ...  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
 
     @overload
-    def __call__(self, texts: Sequence[str]) -> list[Document]: ...
+    def __call__(
+        self, texts: Sequence[str] | Sequence[Document], *, tasks: Sequence[str] | None = None
+    ) -> list[Document]: ...
 
-    def __call__(self, texts: str | Sequence[str]) -> Document | list[Document]:
-        """Read texts: entities, chains and relations, whatever the loaded tasks find.
+    def __call__(
+        self, texts: str | Document | Sequence[str] | Sequence[Document], *, tasks: Sequence[str] | None = None
+    ) -> Document | list[Document]:
+        """Read texts: whatever the loaded tasks find.
 
-        A text of any length is covered whole, by overlapping windows. A text without words gives an empty Document.
+        One pass a text for each distinct adapter; the layers below the lowest one that an adapter changes run once
+        for all. A text of any length is covered whole, by overlapping windows. A text without words gives an empty
+        Document. A task that answers a query reads only the Documents that have one.
+
+        Args:
+            texts: a string or Document, or a list of them.
+            tasks: the names of the tasks to do; None: all.
 
         Raises:
-            InputError: something among the texts is not a string.
+            InputError: something among the texts is neither a string nor a Document.
+            AdapterError: a task that is not loaded.
 
         """
-        if isinstance(texts, str):
-            return self([texts])[0]
-        for n, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise InputError(f"texts[{n}] is {type(text).__name__}, not str; give a string or a list of strings")
-        documents = [Document(text) for text in texts]
-        for task in self.tasks.values():
-            with self.adapted.using(task.name) as model:
-                documents = engine.read(model, task.heads, documents, task.reading)
-        return documents
+        if isinstance(texts, str | Document):
+            return self(documents_of([texts]), tasks=tasks)[0]
+        documents = documents_of(texts)
+        found: list[list[tuple[str, Document]]] = [[] for _ in documents]
+        chosen = [self._task(name) for name in (self.tasks if tasks is None else tasks)]
+        for queried in (False, True):
+            group = [task for task in chosen if _reads_query(task) is queried]
+            numbers = [n for n, d in enumerate(documents) if d.query or not queried]
+            bare = [d if queried else replace(d, query="") for d in (documents[n] for n in numbers)]
+            if group:
+                results = engine.read_together(self.adapted, [_job(task) for task in group], bare)
+                for task, read in zip(group, results, strict=True):
+                    for n, document in zip(numbers, read, strict=True):
+                        found[n].append((task.name, document))
+        return [combined(document, parts) for document, parts in zip(documents, found, strict=True)]
+
+    def mixed(self, texts: Sequence[str] | Sequence[Document], tasks: Sequence[str]) -> list[Document]:
+        """Read each text for one task of its own, in batches that mix the adapters row by row.
+
+        Args:
+            texts: n texts.
+            tasks: the names of n loaded tasks: texts[i] is read for tasks[i].
+
+        Raises:
+            InputError: as many tasks as texts are needed; or something is no text.
+            AdapterError: a task that is not loaded.
+
+        """
+        if len(texts) != len(tasks):
+            raise InputError(f"{len(texts)} texts and {len(tasks)} tasks; give each text the name of its task")
+        chosen = [self._task(name) for name in tasks]
+        jobs = {task.name: _job(task) for task in chosen}
+        documents = documents_of(texts)
+        read = engine.read_mixed(self.adapted, [jobs[task.name] for task in chosen], documents)
+        return [combined(d, [(task.name, r)]) for d, task, r in zip(documents, chosen, read, strict=True)]
+
+    def _task(self, name: str) -> Task:
+        if name not in self.tasks:
+            raise AdapterError(f"no task {name!r} is loaded; loaded: {', '.join(self.tasks) or 'none'}")
+        return self.tasks[name]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the bare backbone's sentence embeddings, of length 1. *Shape:* (n_texts, width)."""
         with self.adapted.using(None) as model:
             return model.embed(texts)
+
+    @overload
+    def answer(  # type: ignore[overload-overlap]  # 1 is an int too
+        self, question: str, context: str | Sequence[str] | Sequence[Document], n: Literal[1] = 1
+    ) -> Answer | None: ...
+
+    @overload
+    def answer(self, question: str, context: str | Sequence[str] | Sequence[Document], n: int) -> list[Answer]: ...
+
+    def answer(
+        self, question: str, context: str | Sequence[str] | Sequence[Document], n: int = 1
+    ) -> Answer | list[Answer] | None:
+        """Answer a question from a text, or from several at once.
+
+        Args:
+            question: what to ask.
+            context: the text or texts that may hold the answer, each of any length.
+            n: how many answers to give; a text gives as many as its task keeps (5 by default).
+
+        Returns:
+            The best answer, None where no text holds one; with `n` above 1 a list, the best first. Of several texts
+            `Answer.document` says which: a Document's id, else its number from "0" on.
+
+        Raises:
+            InputError: an empty question, something that is no text, or an `n` below 1.
+            AdapterError: no task that answers questions is loaded.
+
+        """
+        found = answering.answers(question, context, n, self._reader(ANSWERING))
+        return found if n > 1 else next(iter(found), None)
+
+    def index(self, documents: Sequence[str] | Sequence[Document]) -> Index:
+        """Return an index of the documents' passages, to `search` many times, or to save.
+
+        Raises:
+            InputError: something among the documents is no text, or two have the same id.
+            MissingExtraError: there are more than 100,000 passages and faiss is not installed.
+
+        """
+        return Index.build(documents, self.embed, model=self.adapted.backbone.fingerprint)
+
+    def search(
+        self, question: str, documents: Sequence[str] | Sequence[Document] | Index, k: int = 5, n: int = 5
+    ) -> list[Answer]:
+        """Answer a question from a collection: the nearest passages are found, then read.
+
+        Passages are found by the bare backbone's own sentence embeddings. An answer's score is its probability in
+        each of the passages read, weighted by how likely the passage is to hold the evidence; its offsets are those
+        of the document as given.
+
+        Args:
+            question: what to ask.
+            documents: texts or Documents; or an index of them, where more than one question is to come.
+            k: how many passages to read.
+            n: how many answers to give at most.
+
+        Returns:
+            The answers, the best first; none where the passages hold none. Scores are those of the embedded default
+            backbone, whose cosines were measured; on any other they are None.
+
+        Raises:
+            InputError: an empty question, something that is no text, `k` or `n` below 1, or an index of another model.
+            AdapterError: no task that answers questions is loaded.
+
+        """
+        read = self._reader(ANSWERING)
+        answering.check_question(question)
+        index = documents if isinstance(documents, Index) else self.index(documents)
+        backbone = self.adapted.backbone
+        if index.model not in ("", backbone.fingerprint):
+            raise InputError(
+                f"the index was made by a model with the SHA-256 {index.model[:12]}..., but {backbone.name!r} has "
+                f"{backbone.fingerprint[:12]}...; build it again with kit.index(documents)"
+            )
+        near = index.nearest(self.embed([question])[0], max(k, answering.RIVALS) if k > 0 else k)
+        found = answering.read_passages(question, near, k, n, read)
+        measured = backbone.fingerprint == EMBEDDED["default"].sha256
+        return found if measured else [replace(answer, score=None) for answer in found]
+
+    def _reader(self, kind: str) -> Callable[[list[Document]], list[Document]]:
+        """Return what fills documents with the results of this kind of head alone.
+
+        Raises:
+            AdapterError: no loaded task has such a head.
+
+        """
+        for task in self.tasks.values():
+            heads = [head for head in task.heads if head.kind == kind]
+            if heads:
+                job = engine.Job(task.name, heads, task.reading)
+                return lambda documents: engine.read_together(self.adapted, [job], documents)[0]
+        raise AdapterError(
+            f"none of the loaded tasks ({', '.join(self.tasks) or 'none'}) has a head {kind!r}; "
+            f'load one, alone or beside them: nlpkit.load("{kind}/squad")'
+        )
+
+    @overload
+    def classify(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
+        self, texts: str, labels: Sequence[str] | Mapping[str, str]
+    ) -> Label: ...
+
+    @overload
+    def classify(self, texts: Sequence[str], labels: Sequence[str] | Mapping[str, str]) -> list[Label]: ...
+
+    def classify(self, texts: str | Sequence[str], labels: Sequence[str] | Mapping[str, str]) -> Label | list[Label]:
+        """Give each text the label whose words are nearest in meaning, without any training.
+
+        Args:
+            texts: one text, or several.
+            labels: two or more labels in words, or {label: description}, "" where there is none.
+
+        Returns:
+            A label for one text, a list for several. Scores are those of the embedded default backbone (see
+            `zeroshot.TEMPERATURE`); on any other they are None.
+
+        Raises:
+            InputError: something that is no text, fewer than two labels, one twice, or an empty one.
+
+        """
+        measured = self.adapted.backbone.fingerprint == EMBEDDED["default"].sha256
+        temperature = zeroshot.TEMPERATURE if measured else None
+        return zeroshot.classify(self.embed, texts, labels, temperature=temperature)
+
+    @overload
+    def similar(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
+        self, query: str, texts: Sequence[str], k: int = 5
+    ) -> list[Similar]: ...
+
+    @overload
+    def similar(self, query: Sequence[str], texts: Sequence[str], k: int = 5) -> list[list[Similar]]: ...
+
+    def similar(
+        self, query: str | Sequence[str], texts: Sequence[str], k: int = 5
+    ) -> list[Similar] | list[list[Similar]]:
+        """Return the `k` texts nearest in meaning to a query, the nearest first; for several queries a list each.
+
+        Raises:
+            InputError: something that is no text, `texts` is one string, or `k` is below 1.
+
+        """
+        return zeroshot.similar(self.embed, query, texts, k)
+
+    def cluster(self, texts: Sequence[str], k: int | None = None) -> list[int]:
+        """Return the number of each text's cluster by meaning, 0 the largest; `k` clusters, or as many as fit best.
+
+        Raises:
+            InputError: something that is no text, or `k` is below 1 or above the number of different texts.
+            MissingExtraError: scikit-learn is not installed.
+
+        """
+        return zeroshot.cluster(self.embed, texts, k)
+
+    def blend(self, name: str, weights: Mapping[str, float], *, heads: str) -> Task:
+        """Add a task whose adapter is the weighted sum of others' (see docs/methods.md).
+
+        Its scores are calibrated for the adapter that its heads were trained with, not for the sum.
+
+        Args:
+            name: what to call it.
+            weights: by the names of loaded tasks; they need not sum to 1.
+            heads: the task whose heads and way of reading it takes.
+
+        Raises:
+            AdapterError: a task that is not loaded, a name that is, or adapters that have no sum.
+
+        """
+        model = self._task(heads)
+        spec = self.adapted.blend(name, {self._task(other).name: weight for other, weight in weights.items()})
+        revision = f"{name}@{self.adapted.fingerprint(name)[:12]}"
+        recipe = replace(model.recipe, adapter=spec)
+        task = replace(model, name=name, recipe=recipe, scores={}, sizes={}, revision=revision)
+        self.add(task)
+        return task
+
+
+def _job(task: Task) -> engine.Job:
+    return engine.Job(task.name, task.heads, task.reading)
+
+
+def _reads_query(task: Task) -> bool:
+    return any(head.reads_query for head in task.heads)
 
 
 def load(*names: str, backbone: str | Backbone | None = None) -> Kit:

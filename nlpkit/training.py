@@ -7,14 +7,12 @@ it was, and randomness is drawn anew from (seed, step), so that it ends as an un
 from __future__ import annotations
 
 import json
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -24,14 +22,17 @@ from torch import Tensor, nn
 from nlpkit import checkpoint, engine, recipes
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
-from nlpkit.data import read
+from nlpkit.data import exists, read
 from nlpkit.data.batches import token_budget
+from nlpkit.data.splits import split
 from nlpkit.engine import Reading
 from nlpkit.errors import DataError, RecipeError
+from nlpkit.evaluation import given_to, scores_of, texts_of
 from nlpkit.heads import head_class, in_order
-from nlpkit.heads.base import Head
+from nlpkit.heads.base import Head, worth
 from nlpkit.recipes import Recipe
 from nlpkit.text import Window
+from nlpkit.trunks import Trunks
 from nlpkit.types import Document
 
 ADAPTER = "default"
@@ -48,21 +49,6 @@ class Progress:
     loss: float
     seconds_left: float
     dev: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Scores of a trained task on a data file."""
-
-    task: str
-    data: str
-    n: int
-    scores: dict[str, float]
-    per_label: dict[str, dict[str, float]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the evaluation as plain JSON types."""
-        return asdict(self)
 
 
 def train(
@@ -98,28 +84,6 @@ def train(
     return run.finish()
 
 
-def evaluate(
-    adapter: str | Path, *, data: str | Path, format: str | None = None, backbone: Backbone | None = None
-) -> Evaluation:
-    """Score a trained adapter on a data file, from raw text.
-
-    Args:
-        adapter: an adapter folder, or the name of a shipped one.
-        data: the file to read, or the folder that holds the test file of the adapter's recipe.
-        format: the file's format; by default that of the adapter's recipe.
-        backbone: a loaded backbone to use; by default the one that the adapter names is loaded.
-
-    """
-    loaded = checkpoint.load(checkpoint.locate(adapter), backbone)
-    path = Path(data)
-    if path.is_dir():
-        path /= loaded.recipe.data.test or loaded.recipe.data.train
-    golds = [e.document for e in read(path, format or loaded.recipe.data.format)]
-    with loaded.adapted.using(loaded.name) as model:
-        scores, per_label = _scores(model, loaded.heads, golds, loaded.reading)
-    return Evaluation(loaded.recipe.name, path.name, len(golds), scores, per_label)
-
-
 class Run:
     """A training run: model, data and state."""
 
@@ -128,7 +92,7 @@ class Run:
         self.state_folder = out / ".training"
         spec = recipe.training
         torch.manual_seed(spec.seed)
-        self.train_docs, self.dev_docs = _split(recipe, folder)
+        self.train_docs, self.dev_docs = split(recipe, folder)
         backbone = Backbone.from_pretrained(recipe.backbone, sha256=recipe.backbone_sha256)
         self.adapted = Adapted(backbone)
         self.adapted.add(ADAPTER, recipe.adapter)
@@ -137,15 +101,22 @@ class Run:
             for kind in in_order(recipe.heads)
         ]
         self.reading = Reading(spec.window, spec.window - spec.stride)
-        self.windows = [w for n, d in enumerate(self.train_docs) for w in self.reading.windows(backbone, d.text, n)]
+        golds = [[head.gold(d) for d in self.train_docs] for head in self.heads]
+        draws = random.Random(spec.seed)
+        self.windows = [
+            w
+            for n, d in enumerate(self.train_docs)
+            for w in self.reading.windows(backbone, d, n)
+            if _worth(self.heads, w, [gold[n] for gold in golds], draws.random())
+        ]
         if not self.windows:
             raise DataError(f"no text to train on in {folder / recipe.data.train}")
-        golds = [[head.gold(d) for d in self.train_docs] for head in self.heads]
         self.targets = {
             id(w): [head.targets(w, golds[h][w.document]) for h, head in enumerate(self.heads)] for w in self.windows
         }
         self.parameters = dict(self._named_parameters())
         self.optimizer = self._optimizer()
+        self._trunks: Trunks | None = None
         self.epoch_steps = len(list(token_budget(self.windows, spec.batch_tokens, random.Random(spec.seed))))
         self.steps = self.epoch_steps * spec.epochs
         self.step, self.best, self.dev = 0, -1.0, dict[str, float]()
@@ -172,6 +143,9 @@ class Run:
 
     def fit(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Train to the end of the recipe's budget, saving on the way; Ctrl-C leaves a state to go on from."""
+        lowest = self.adapted.lowest_layer(ADAPTER)
+        if lowest and not self.recipe.training.hide and self.step < self.steps:
+            self._trunks = Trunks(self.adapted.backbone, self.windows, lowest, self.state_folder / "trunk.npy")
         began, first, saved = time.monotonic(), self.step, time.monotonic()
         try:
             while self.step < self.steps:
@@ -193,6 +167,10 @@ class Run:
         except KeyboardInterrupt:
             self._save("last")
             raise
+        finally:
+            if self._trunks:
+                self._trunks.close()
+                self._trunks = None
 
     def _epoch_batches(self) -> Iterator[list[Window]]:
         """Yield the batches of the present epoch that are still to come."""
@@ -212,7 +190,12 @@ class Run:
             module.train()
         with self.adapted.using(ADAPTER) as model:
             self.adapted.trainable(ADAPTER, True)
-            hidden = model.hidden(batch, attention=any(h.reads_attention for h in self.heads), hide=spec.hide)
+            hidden = model.hidden(
+                batch,
+                attention=any(h.reads_attention for h in self.heads),
+                hide=spec.hide,
+                given=self._trunks.of(batch) if self._trunks else None,
+            )
             loss = torch.stack(
                 [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(self.heads)]
             ).sum()
@@ -254,7 +237,7 @@ class Run:
         scores: dict[str, float] = {}
         with self.adapted.using(ADAPTER) as model:
             for head in self.heads if self.dev_docs else []:
-                found = engine.read(model, [head], [_given(head, d) for d in self.dev_docs], self.reading)
+                found = engine.read(model, [head], [given_to(head, d) for d in self.dev_docs], self.reading)
                 scores |= {f"{head.kind}_{k}": v for k, v in head.score(found, self.dev_docs).items()}
         return scores
 
@@ -314,12 +297,13 @@ class Run:
         golds = self.dev_docs or self.train_docs
         with self.adapted.using(ADAPTER) as model:
             for n, head in enumerate(self.heads):
-                head.calibrate(partial(engine.read, model, self.heads[: n + 1], _texts(golds), self.reading), golds)
-            scores = {"dev": _scores(model, self.heads, golds, self.reading)[0]}
+                heads = self.heads[: n + 1]
+                head.calibrate(partial(engine.read, model, heads, texts_of(golds, heads), self.reading), golds)
+            scores = {"dev": scores_of(model, self.heads, golds, self.reading)[0]}
             test = self.recipe.data.test and self.folder / self.recipe.data.test
-            if test and test.is_file():
+            if test and exists(test):
                 tests = [e.document for e in read(test, self.recipe.data.format)]
-                scores["test"] = _scores(model, self.heads, tests, self.reading)[0]
+                scores["test"] = scores_of(model, self.heads, tests, self.reading)[0]
         sizes = {"train": len(self.train_docs), "dev": len(self.dev_docs)}
         checkpoint.save(
             checkpoint.Task(ADAPTER, self.recipe, self.adapted, self.heads, self.reading, scores, sizes), self.out
@@ -327,46 +311,5 @@ class Run:
         return self.out
 
 
-def _texts(golds: Sequence[Document]) -> list[Document]:
-    return [Document(gold.text, gold.id) for gold in golds]
-
-
-def _split(recipe: Recipe, folder: Path) -> tuple[list[Document], list[Document]]:
-    """Return the documents to train on and those to choose on."""
-    documents = [e.document for e in read(folder / recipe.data.train, recipe.data.format)]
-    if recipe.data.dev:
-        return documents, [e.document for e in read(folder / recipe.data.dev, recipe.data.format)]
-    if recipe.data.hold_out >= len(documents):
-        raise DataError(
-            f"data.hold_out = {recipe.data.hold_out} leaves nothing of the {len(documents)} documents in "
-            f"{recipe.data.train} to train on; allowed: 0 to {len(documents) - 1}"
-        )
-    order = list(range(len(documents)))
-    random.Random(recipe.data.seed).shuffle(order)
-    aside = set(order[: recipe.data.hold_out])
-    return (
-        [d for n, d in enumerate(documents) if n not in aside],
-        [d for n, d in enumerate(documents) if n in aside],
-    )
-
-
-def _given(head: Head, gold: Document) -> Document:
-    """Return the bare document, with the gold chains where the head reads what another finds."""
-    return Document(gold.text, gold.id, chains=gold.chains if head.needs else ())
-
-
-def _scores(
-    model: Backbone, heads: Sequence[Head], golds: Sequence[Document], reading: Reading
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Score all heads together from raw text, and those that need others once more with the gold results given."""
-    found = engine.read(model, heads, _texts(golds), reading)
-    scores: dict[str, float] = {}
-    per_label: dict[str, dict[str, float]] = {}
-    for head in heads:
-        prefix = f"{head.kind}_" if len(heads) > 1 else ""
-        scores |= {f"{prefix}{k}": v for k, v in head.score(found, golds).items()}
-        if head.needs:
-            given = engine.read(model, [head], [_given(head, d) for d in golds], reading)
-            scores |= {f"{prefix}given_{k}": v for k, v in head.score(given, golds).items()}
-        per_label |= head.per_label(found, golds)
-    return {k: round(v, 4) if math.isfinite(v) else v for k, v in scores.items()}, per_label
+def _worth(heads: Sequence[Head], window: Window, golds: Sequence[Document], draw: float) -> bool:
+    return any(worth(head, window, gold, draw) for head, gold in zip(heads, golds, strict=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import typer
 
 from nlpkit.cli.output import emit, show
@@ -14,22 +12,23 @@ _TEXTS_AT_ONCE = 64
 
 
 def predict(
-    file: str = typer.Argument("-", help='Texts, one a line, or .jsonl with a "text"; - is standard input.'),
+    file: str = typer.Argument(
+        "-", help='Texts, one a line, or .jsonl with a "text" (and a "query", the question to it); - is standard input.'
+    ),
     task: list[str] = typer.Option([], "--task", "-t", help="A kind of task to run (ner, relation); again for more."),
     adapter: list[str] = typer.Option(
         [], "--adapter", "-a", help="An adapter to use, by folder or name; again for more."
     ),
     json: bool = typer.Option(False, "--json", help="One JSON object a line, and nothing else."),
 ) -> None:
-    """Find the entities and relations in texts, one text a line."""
+    """Find entities and relations in texts, one text a line, and what else the loaded tasks find."""
     import nlpkit
 
     kit = None
     for batch in batches(read_texts(file), _TEXTS_AT_ONCE):
         # The weights are loaded once there is something to read: a missing file is told at once.
         kit = kit or nlpkit.load(*task, *adapter)
-        for given, found in zip(batch, kit([document.text for document in batch]), strict=True):
-            document = replace(found, id=given.id, metadata=given.metadata)
+        for document in kit(batch):
             if json:
                 emit(document.to_dict())
             else:
@@ -46,6 +45,10 @@ def _show(document: Document) -> None:
         show(f"  {subject} -- {name} --> {object_}{_score(relation.score)}")
     for task, label in document.labels.items():
         show(f"  {task}: {label.label}{_score(label.score)}")
+    if document.query:
+        show(f"  {document.query}")
+    for answer in document.answers:
+        show(f"    {answer.text}  [{answer.start}:{answer.end}]{_score(answer.score)}")
 
 
 def _name(document: Document, entity: Entity) -> str:

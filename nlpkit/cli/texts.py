@@ -15,7 +15,7 @@ from nlpkit.types import Document
 
 
 def read_texts(path: str) -> Iterator[Document]:
-    """Yield one Document a line: of JSON lines the "text" (the rest is metadata), else the line itself.
+    """Yield one Document a line: of JSON lines the "text" and "query" (the rest is metadata), else the line itself.
 
     A file is JSON lines if its name ends in .jsonl; standard input ("-") if its first line is an object.
     An empty line of plain text is an empty text, so that what comes out lines up with what went in.
@@ -62,5 +62,8 @@ def _document(line: str, where: str) -> Document:
         raise DataError(f"{where}: not JSON ({e}); each line is one object") from e
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise DataError(f'{where}: no "text"; each line is an object with the text under "text"')
-    metadata = {key: value for key, value in record.items() if key not in ("text", "id")}
-    return Document(record["text"], id=str(record.get("id", "")), metadata=metadata)
+    query = record.get("query") or ""
+    if not isinstance(query, str):
+        raise DataError(f'{where}: "query" is {type(query).__name__}; it is a string, the question to the text')
+    metadata = {key: value for key, value in record.items() if key not in ("text", "id", "query")}
+    return Document(record["text"], id=str(record.get("id", "")), metadata=metadata, query=query)

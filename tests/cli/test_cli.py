@@ -155,9 +155,21 @@ def test_predict_json_lines_keep_their_metadata(run, kit, tmp_path):
     assert second["text"] == ""
 
 
+def test_predict_answers_the_query_of_a_line(run, kit, tmp_path):
+    path = tmp_path / "texts.jsonl"
+    line = {"text": "Marie Curie was born in Warsaw.", "query": "Where was she born?", "source": "x"}
+    path.write_text(json.dumps(line) + '\n{"text": "Paris", "query": null}\n', encoding="utf-8")
+    first, second = records(run("predict", path, "--json"))
+    assert (first["query"], first["metadata"]) == ("Where was she born?", {"source": "x"})
+    assert first["answers"] == [{"text": "Warsaw", "start": 24, "end": 30, "score": 0.7}]
+    assert not {"query", "answers"} & set(second)
+    assert "Where was she born?\n    Warsaw  [24:30]  0.70" in run("predict", path).stdout
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b'{"text": "a"}\n{"text": "b", "query": 1}\n', 'line 2: "query" is int'),
         (b'{"text": "a"}\n{"text": 1}\n', 'line 2: no "text"'),
         (b'{"text": "a"}\n{\n', "line 2: not JSON"),
         (b'{"text": "a"}\n\xff\n', "line 2: not UTF-8"),
@@ -179,7 +191,8 @@ def test_tasks(run):
 
 
 def test_backbones(run):
-    assert all(set(record) == {"name"} for record in records(run("backbones", "--json")))
+    assert all(set(record) == {"name", "about"} for record in records(run("backbones", "--json")))
+    assert "smollm2: SmolLM2" in run("backbones").stdout
 
 
 def test_adapters(run):
@@ -267,7 +280,8 @@ def test_the_demo_scores_its_questions(run, kit, corpus, tmp_path, monkeypatch):
 
 
 def test_training_and_evaluating_pass_on_what_was_asked(run, monkeypatch, tmp_path):
-    from nlpkit.training import Evaluation, Progress
+    from nlpkit.evaluation import Evaluation
+    from nlpkit.training import Progress
 
     asked = {}
 
