@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nlpkit.backbone import Backbone
     from nlpkit.errors import NlpkitError
+    from nlpkit.evaluation import evaluate
     from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.graph.records import GraphAnswer
     from nlpkit.kit import Kit, load
-    from nlpkit.training import evaluate, train
+    from nlpkit.training import train
     from nlpkit.types import Answer, Chain, Document, Entity, Example, Label, Mention, Relation, Similar, Span
 
 __version__ = "0.1.0"
@@ -49,10 +50,11 @@ __all__ = [
 _HOMES = {
     "nlpkit.backbone": ("Backbone",),
     "nlpkit.errors": ("NlpkitError",),
+    "nlpkit.evaluation": ("evaluate",),
     "nlpkit.graph.kg": ("KnowledgeGraph",),
     "nlpkit.graph.records": ("GraphAnswer",),
     "nlpkit.kit": ("Kit", "load"),
-    "nlpkit.training": ("evaluate", "train"),
+    "nlpkit.training": ("train",),
     "nlpkit.types": (
         "Answer",
         "Chain",

@@ -4,7 +4,8 @@ import pytest
 from samples import EXAMPLES
 
 import nlpkit
-from nlpkit import checkpoint, data, recipes, training
+from nlpkit import checkpoint, data, recipes
+from nlpkit.data.splits import split
 
 TABLE = {
     "title": "Where two marked people and places meet",
@@ -38,7 +39,7 @@ def test_gold_chains_are_given_where_no_head_finds_them(folder):
 def test_texts_of_dev_and_test_are_dropped_from_training_when_asked(folder):
     plain = recipes.from_dict(TABLE, name="a")
     clean = recipes.from_dict({**TABLE, "data": {**TABLE["data"], "deduplicate": True}}, name="b")
-    assert len(training._split(plain, folder)[0]) == len(EXAMPLES)
-    documents, dev = training._split(clean, folder)
+    assert len(split(plain, folder)[0]) == len(EXAMPLES)
+    documents, dev = split(clean, folder)
     assert len(dev) == 3
     assert {d.text for d in documents} == {e.document.text for e in EXAMPLES[6:]}
