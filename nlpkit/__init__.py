@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from nlpkit.evaluation import evaluate
     from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.graph.records import GraphAnswer
-    from nlpkit.kit import Kit, load
+    from nlpkit.kit import Kit
+    from nlpkit.loading import load
     from nlpkit.training import train
     from nlpkit.types import Answer, Chain, Document, Entity, Example, Label, Mention, Relation, Similar, Span
 
@@ -53,7 +54,8 @@ _HOMES = {
     "nlpkit.evaluation": ("evaluate",),
     "nlpkit.graph.kg": ("KnowledgeGraph",),
     "nlpkit.graph.records": ("GraphAnswer",),
-    "nlpkit.kit": ("Kit", "load"),
+    "nlpkit.kit": ("Kit",),
+    "nlpkit.loading": ("load",),
     "nlpkit.training": ("train",),
     "nlpkit.types": (
         "Answer",

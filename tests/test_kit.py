@@ -89,6 +89,12 @@ def test_what_is_no_text_is_refused(kit, wrong):
         kit(["a", wrong])
 
 
+def test_embed_takes_a_list(kit):
+    assert kit.embed(["a", "b"]).shape == (2, 16)
+    with pytest.raises(InputError, match=r"\[text\]"):
+        kit.embed("a")
+
+
 def test_findings_come_together():
     text = "Ann Lee left Rome."
     low, high = (Entity("Ann Lee", 0, 7, "PER", score) for score in (0.4, 0.9))

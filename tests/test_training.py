@@ -118,7 +118,7 @@ def test_lists_come_back_in_order_and_long_texts_whole(trained):
 
 
 def test_parts_of_a_kit_can_be_asked_for(trained, monkeypatch):
-    monkeypatch.setattr("nlpkit.kit.DEFAULT_PACK", str(trained))
+    monkeypatch.setattr("nlpkit.loading.DEFAULT_PACK", str(trained))
     assert [h.kind for h in next(iter(nlpkit.load("ner").tasks.values())).heads] == ["ner"]
     assert [h.kind for h in next(iter(nlpkit.load("relation").tasks.values())).heads] == ["ner", "relation"]
     with pytest.raises(AdapterError, match="no adapter 'nre'"):

@@ -1,0 +1,58 @@
+"""From names to a kit: trained tasks loaded onto one backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nlpkit import checkpoint
+from nlpkit.adapters import Adapted
+from nlpkit.backbone import Backbone
+from nlpkit.errors import AdapterError
+from nlpkit.heads import HEADS, in_order
+from nlpkit.heads.base import Head
+from nlpkit.kit import Kit
+
+DEFAULT_PACK = "relation/wikipedia"
+"""The shipped adapter that `load()` takes: entities and relations of encyclopaedic English, in one pass."""
+
+
+def load(*names: str, backbone: str | Backbone | None = None) -> Kit:
+    """Load tasks onto one backbone.
+
+    Args:
+        names: adapter folders, names of shipped adapters ("relation/wikipedia"), or kinds of task ("ner", "relation"),
+            for which the default pack's heads are taken. None: the default pack.
+        backbone: a name or a loaded Backbone; by default the one that the first adapter was trained on.
+
+    Raises:
+        AdapterError: a name that is neither, or an adapter that does not fit the backbone.
+        BackboneError: the backbone cannot be had.
+
+    """
+    wanted: dict[str, list[str]] = {}
+    for name in names or (DEFAULT_PACK,):
+        kinds = wanted.setdefault(DEFAULT_PACK if name in HEADS else str(name), [])
+        if name in HEADS:
+            kinds.append(name)
+    adapted: Adapted | None = None
+    if backbone is not None:
+        adapted = Adapted(backbone if isinstance(backbone, Backbone) else Backbone.from_pretrained(backbone))
+    kit: Kit | None = None
+    for name, kinds in wanted.items():
+        task = checkpoint.load(checkpoint.locate(name), adapted)
+        adapted = task.adapted
+        kit = kit or Kit(adapted)
+        kit.add(replace(task, heads=_chosen(task.heads, kinds, name)) if kinds else task)
+    assert kit is not None
+    return kit
+
+
+def _chosen(heads: Sequence[Head], kinds: Sequence[str], adapter: str) -> list[Head]:
+    """Return the heads of these kinds and those that they need."""
+    by_kind = {head.kind: head for head in heads}
+    needed = {need for kind in kinds for need in HEADS[kind].needs}
+    missing = [kind for kind in kinds if kind not in by_kind]
+    if missing:
+        raise AdapterError(f"{adapter} has no head {missing[0]!r}; it has: {', '.join(by_kind)}")
+    return [by_kind[kind] for kind in in_order({*kinds, *needed} & set(by_kind))]
