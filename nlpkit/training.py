@@ -133,13 +133,17 @@ class Run:
 
     def _optimizer(self) -> torch.optim.AdamW:
         spec = self.recipe.training
-        groups = [
-            {"params": [p for n, p in self.parameters.items() if n.startswith("adapter.")], "lr": spec.lr},
-            {"params": [p for n, p in self.parameters.items() if not n.startswith("adapter.")], "lr": spec.head_lr},
-        ]
+        groups = []
+        for of_adapter, lr in ((True, spec.lr), (False, spec.head_lr)):
+            own = [p for n, p in self.parameters.items() if n.startswith("adapter.") is of_adapter]
+            # Decay would pull factors and offsets (IA3, normalisations, biases) towards 0, where they undo their layer.
+            vectors = [p for p in own if p.dim() < 2 or min(p.shape) == 1]
+            matrices = [p for p in own if p.dim() >= 2 and min(p.shape) > 1]
+            groups.append({"params": matrices, "lr": lr, "weight_decay": spec.weight_decay})
+            groups.append({"params": vectors, "lr": lr, "weight_decay": 0.0})
         for group in groups:
             group["initial_lr"] = group["lr"]
-        return torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=spec.weight_decay)
+        return torch.optim.AdamW([g for g in groups if g["params"]])
 
     def fit(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Train to the end of the recipe's budget, saving on the way; Ctrl-C leaves a state to go on from."""
