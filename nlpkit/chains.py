@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from nlpkit.names import FULL, acronym_of, blocking_keys, initials, match_names, normalise, spells, untitled
+from nlpkit.epithets import extended, relatives
+from nlpkit.names import FULL, acronym_of, blocking_keys, epithet_of, initials, match_names, normalise, spells, untitled
 from nlpkit.pronouns import Referent, anaphora
 from nlpkit.text import sentences as split_sentences
 from nlpkit.types import Chain, Entity, Mention, Span
@@ -47,6 +48,7 @@ class _Name:
     plain: str
     label: str
     entities: list[Entity] = field(default_factory=list)
+    relative: bool = False
 
     @property
     def text(self) -> str:
@@ -93,7 +95,7 @@ class _Clusters:
         """Return score and reason of the match of two names, (0, "") where there is none."""
         self.compared += 1
         one, other = self.names[a], self.names[b]
-        if one.label != other.label:
+        if one.label != other.label or _namesakes(one, other):
             return 0.0, ""
         return match_names(one.text, other.text, one.label) or (0.0, "")
 
@@ -110,10 +112,11 @@ def chains_of(
     Names are joined that match (see `nlpkit.names.match_names`), that the text itself equates ("United Nations
     (UN)", "also known as"), and short forms with the one long form they can stand for. `pronouns` adds
     third-person pronouns and nominals by the rules of `nlpkit.pronouns`. Every entity given is in exactly one
-    chain. The work grows with the number of mentions, not with its square.
+    chain, a person's name with its epithet ("the Elder"). The work grows with the number of mentions, not with its
+    square.
     """
-    found = sorted(entities, key=lambda e: (e.start, e.end))
-    names = _names(found)
+    found = extended(text, sorted(entities, key=lambda e: (e.start, e.end)))
+    names = _names(found, frozenset(relatives(text, found)))
     clusters = _Clusters(names)
     join_names(text, found, clusters)
     groups: dict[int, list[_Name]] = defaultdict(list)
@@ -122,16 +125,17 @@ def chains_of(
     chains = sorted(map(_chain, groups.values()), key=lambda c: c.mentions[0].start)
     if pronouns:
         spans = split_sentences(text) if sentences is None else sentences
-        chains = _with_anaphora(text, chains, spans)
+        chains = with_anaphora(text, chains, spans)
     return tuple(chains)
 
 
-def _names(entities: Sequence[Entity]) -> list[_Name]:
+def _names(entities: Sequence[Entity], relatives: Collection[int]) -> list[_Name]:
     labels = _labels(entities)
-    names: dict[tuple[str, str], _Name] = {}
-    for entity in entities:
-        key = (labels.get((entity.text, entity.label), entity.label), normalise(entity.text))
-        names.setdefault(key, _Name(key[1], key[0])).entities.append(entity)
+    names: dict[tuple[str, str, bool], _Name] = {}
+    for number, entity in enumerate(entities):
+        label, plain = labels.get((entity.text, entity.label), entity.label), normalise(entity.text)
+        key = (label, plain, number in relatives)
+        names.setdefault(key, _Name(plain, label, relative=number in relatives)).entities.append(entity)
     return list(names.values())
 
 
@@ -232,9 +236,18 @@ def _conflicting(a: _Name, b: _Name) -> bool:
     """Tell members of a family, or kings of a name, apart: one surname or one name, and yet no match."""
     if a.label != "PER" or b.label != "PER":
         return False
+    if _namesakes(a, b):
+        return True
     ours, theirs = untitled(a.text), untitled(b.text)
+    if len(ours) == 1 and bool(epithet_of(a.text)) != bool(epithet_of(b.text)):
+        return False  # "Dumas" is short for "Dumas the Elder"
     same = ours == theirs or (min(len(ours), len(theirs)) > 1 and ours[-1] == theirs[-1])
     return same and match_names(a.text, b.text, "PER") is None
+
+
+def _namesakes(a: _Name, b: _Name) -> bool:
+    """Tell a person from a relative of the name."""
+    return a.relative != b.relative and min(len(untitled(name.text)) for name in (a, b)) > 1
 
 
 def _chain(names: Sequence[_Name]) -> Chain:
@@ -251,7 +264,8 @@ def _fullness(name: _Name) -> tuple[int, int, int]:
     return (sum(len(word) > 1 for word in words), len(" ".join(words)), -len(name.text))
 
 
-def _with_anaphora(text: str, chains: Sequence[Chain], sentences: Sequence[Span]) -> list[Chain]:
+def with_anaphora(text: str, chains: Sequence[Chain], sentences: Sequence[Span]) -> list[Chain]:
+    """Return the chains, in their order, with the pronouns and nominals that stand for them."""
     referents = [Referent(chain.label, chain.mentions) for chain in chains]
     added: dict[int, list[Mention]] = defaultdict(list)
     for number, mention in anaphora(text, referents, sentences):

@@ -83,6 +83,13 @@ def compare(folder: Path, name: str, scores: Mapping[str, float]) -> None:
     _write_account(folder, found)
 
 
+def rescore(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Write scores by data split, measured anew, into an adapter's account and card."""
+    found = account(folder)
+    found["scores"] = {**found["scores"], **{split: dict(of_split) for split, of_split in scores.items()}}
+    _write_account(folder, found)
+
+
 def _write_account(folder: Path, account: Mapping[str, Any]) -> None:
     (folder / ACCOUNT).write_text(json.dumps(account, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card(account), encoding="utf-8")

@@ -22,10 +22,10 @@ OTHER_TITLES = _words(
 )
 TITLES = MALE_TITLES | FEMALE_TITLES | OTHER_TITLES
 JUNIOR = {
-    **{"jr": "jr", "junior": "jr", "younger": "jr", "fils": "jr"},
-    **{"sr": "sr", "senior": "sr", "elder": "sr", "pere": "sr"},
+    **dict.fromkeys(("jr", "junior", "younger", "fils"), "ii"),
+    **dict.fromkeys(("sr", "senior", "elder", "pere"), "i"),
 }
-"""What tells two of a name apart, as normalised -> one spelling of it."""
+"""What tells two of a name apart, as normalised -> the numeral that says the same: "Strauss the Younger" is II."""
 
 PARTICLES = _words("von van de der den du di da del della la le dos das al el bin ibn ben zu ter ten")
 """Words that belong to the surname they stand before."""

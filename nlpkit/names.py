@@ -81,17 +81,22 @@ def _unaccented(text: str) -> str:
     return unicodedata.normalize("NFC", bare).translate(_LETTERS)
 
 
-class _Person(NamedTuple):
-    """A person's name taken apart: "Dr. Martin Luther King, Jr." -> "", ("martin", "luther", "king"), "jr"."""
+class Person(NamedTuple):
+    """A person's name taken apart: "Dr. Martin Luther King, Jr." -> "", ("martin", "luther", "king"), "ii".
+
+    `joined` are the later parts of hyphenated given names.
+    """
 
     gender: str
     titled: bool
     core: tuple[str, ...]
     suffix: str
+    joined: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1 << 13)
-def _person(name: str) -> _Person:
+def person(name: str) -> Person:
+    """Take a person's name apart."""
     # Initials written together ("J.R.R.") are as many names; a hyphenated surname is one.
     name = _DOTTED.sub(lambda m: m[0].replace(".", " ") + " ", name)
     *front, last = re.split(r"\s+(?=\S+$)", name.strip())
@@ -104,20 +109,28 @@ def _person(name: str) -> _Person:
         n_titles += 1
     genders = [_TITLE_GENDERS[word] for word in words[:n_titles] if word in _TITLE_GENDERS]
     words, suffix = words[n_titles:], ""
+    if len(words) > 1 and words[0] in ("elder", "younger"):
+        return Person(genders[0] if genders else "", n_titles > 0, tuple(words[1:]), JUNIOR[words[0]])
     if len(words) > 1 and (words[-1] in JUNIOR or _ROMAN.match(words[-1])):
         suffix = JUNIOR.get(words[-1], words[-1])
         words = words[: -2 if words[-2] == "the" and len(words) > 2 else -1]
-    return _Person(genders[0] if genders else "", n_titles > 0, tuple(words), suffix)
+    joined = frozenset(_unaccented(part.casefold()) for word in " ".join(front).split() for part in word.split("-")[1:])
+    return Person(genders[0] if genders else "", n_titles > 0, tuple(words), suffix, joined)
 
 
 def gender_of(name: str) -> str:
     """Return "m" or "f" where a person's title tells it ("Sir", "Queen", "Mrs"), else ""."""
-    return _person(name).gender
+    return person(name).gender
+
+
+def epithet_of(name: str) -> str:
+    """Return what tells a person from others of the name, as a numeral: "i" for "Sr.", "ii" for "Jr.", else ""."""
+    return person(name).suffix
 
 
 def untitled(name: str) -> tuple[str, ...]:
     """Return the words of a person's name, normalised, without titles and "Jr."-like endings."""
-    return _person(name).core
+    return person(name).core
 
 
 def match_names(a: str, b: str, label: str) -> Match | None:
@@ -137,14 +150,14 @@ def match_names(a: str, b: str, label: str) -> Match | None:
     if label == "NUM" or _numbers(one, label) != _numbers(other, label):
         return None
     if label == "PER":
-        return _match_persons(_person(a), _person(b)) or _near(one, other, person=True)
+        return _match_persons(person(a), person(b)) or _near(one, other, person=True)
     if one.replace(" ", "") == other.replace(" ", ""):
         return Match(0.97, "same letters")
     long, short = (a, b) if len(one) >= len(other) else (b, a)
     return _match_acronym(long, short) or _match_parts(normalise(long), normalise(short), label) or _near(one, other)
 
 
-def _match_persons(a: _Person, b: _Person) -> Match | None:
+def _match_persons(a: Person, b: Person) -> Match | None:
     if {a.gender, b.gender} == {"m", "f"} or (a.suffix and b.suffix and a.suffix != b.suffix):
         return None
     long, short = (a, b) if len(a.core) >= len(b.core) else (b, a)
@@ -152,10 +165,13 @@ def _match_persons(a: _Person, b: _Person) -> Match | None:
         if a.suffix != b.suffix:
             return None
         return Match(0.97 if len(a.core) > 1 else 0.7, "same name but for the title")
+    if len(short.core) > 1 and short.core[0] in long.joined:
+        return None  # Thomas-Alexandre Dumas is not Alexandre Dumas
     if len(short.core) > 1 and not _is_surname(short.core, long.core):
         return _match_full_names(long, short)
     if _is_surname(short.core, long.core):
-        return Match(0.75 if short.titled else 0.7, "title and surname" if short.titled else "surname")
+        surer = short.titled or (short.suffix != "" and short.suffix == long.suffix)
+        return Match(0.75 if surer else 0.7, "title and surname" if short.titled else "surname")
     if short.core[0] == long.core[0] and short.core[0] not in SMALL_WORDS:
         return Match(0.6, "given name")
     # "Gregorio Pacheco Leyes" is called Pacheco: of two surnames the first is in use.
@@ -171,7 +187,7 @@ def _is_surname(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
     return len(short) == 1 or short[0] in PARTICLES or not (short[0] in _GIVEN_NAMES or len(short[0]) == 1)
 
 
-def _match_full_names(long: _Person, short: _Person) -> Match | None:
+def _match_full_names(long: Person, short: Person) -> Match | None:
     """Compare first, middle and last names: middle names may be left out or be initials, none may differ."""
     if long.suffix != short.suffix or not _given(long.core[0], short.core[0]):
         return None
@@ -242,8 +258,11 @@ def _match_parts(long: str, short: str, label: str) -> Match | None:
     if long.endswith("s") and long[:-1] == short:
         return Match(0.8, "plural")
     words, fewer = long.split(), short.split()
-    if words[: len(fewer)] == fewer and all(
-        word in ORGANISATION_HEADS or word in SMALL_WORDS for word in words[len(fewer) :]
+    # "Harvard University" has its head: Harvard University Press is another.
+    if (
+        words[: len(fewer)] == fewer
+        and fewer[-1] not in ORGANISATION_HEADS
+        and all(word in ORGANISATION_HEADS or word in SMALL_WORDS for word in words[len(fewer) :])
     ):
         return Match(0.7, "name without its head")
     if words[-len(fewer) :] == fewer and (len(fewer) > 1 or short in BODY_HEADS):

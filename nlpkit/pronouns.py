@@ -8,6 +8,8 @@ subject; a reflexive is the other way about and takes the last one. A person's g
 pronoun linked. "Him" and "her" at the end of a clause do not mean that clause's own subject. "They" and "it"
 are left alone.
 
+Where a paragraph begins and names nobody before the pronoun, it is the person most spoken of so far.
+
 Nominals. "The" or "this" with a head noun of `nlpkit.lexicon.NOMINALS`, not itself part of a longer phrase
 ("the city council"), stands for an entity of that head's type within the same reach: one whose name has a word
 of that kind ("University"), else, for the heads in `UNMARKED`, one that opens its sentence and has no word of
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +49,7 @@ _AFTER = (
 _NOMINAL = re.compile(rf"\b(?:[Tt]he|[Tt]his)\s+(?P<head>{_HEADS})\b{_AFTER}|(?P<unspaced>{_UNSPACED_HEADS})")
 _ANY = re.compile(f"{_PRONOUN.pattern}|{_NOMINAL.pattern}", re.IGNORECASE)
 _DESCRIBED = re.compile(r"(?:\s*\([^)]{0,80}\))?\s*(?:,|is|was)\s*(?:an?|the)\s+((?:[\w-]+\s+){0,5}?[\w-]+)\b")
+_PARAGRAPH = re.compile(r"\n\s*\n\s*$")
 _CLAUSE = re.compile(r"[,;:—–(]|\b(?:and|but|that|who|which|when|where|while|because|after|before|if|as)\b")
 _OBJECT = re.compile(r"\s*(?:[.,;:!?)]|$|(?:in|on|at|to|for|from|by|with|as|and|or|the|a|an|that|into)\b)")
 
@@ -87,6 +90,7 @@ class _Reader:
         self.recent: deque[tuple[int, list[tuple[int, int]]]] = deque(maxlen=REACH + 1)
         self.genders: dict[int, str] = defaultdict(str)
         self.described: set[int] = set()
+        self.counts: Counter[int] = Counter()
         self.read_to = 0
 
     def sentence(self, position: int) -> int:
@@ -99,6 +103,7 @@ class _Reader:
         if not self.recent or self.recent[-1][0] != sentence:
             self.recent.append((sentence, []))
         self.recent[-1][1].append((start, number))
+        self.counts[number] += 1
         self.read_to = max(self.read_to, end)
         if self.referents[number].label == "PER" and number not in self.described:
             self.described.add(number)
@@ -110,7 +115,8 @@ class _Reader:
         if head := match["head"] or match["unspaced"]:
             return self._nominal(sentence, head.casefold())
         gender = "m" if match["m"] or match["zm"] else "f"
-        number = self._person(sentence, match, gender)
+        number = self._topic(sentence, gender)
+        number = self._person(sentence, match, gender) if number is None else number
         if number is not None:
             self.genders[number] = gender
         return number
@@ -119,6 +125,16 @@ class _Reader:
         for read, mentions in reversed(self.recent):
             if read >= sentence - REACH:
                 yield mentions
+
+    def _topic(self, sentence: int, gender: str) -> int | None:
+        """Return the person most spoken of, where a new paragraph names nobody before the pronoun."""
+        start = self.starts[sentence] if self.starts else 0
+        if not _PARAGRAPH.search(self.text, max(0, start - 4), start) and self.text[start : start + 1] != "\n":
+            return None
+        if self.recent and self.recent[-1][0] == sentence:
+            return None
+        fitting = [n for n in self.counts if self.referents[n].label == "PER" and self.genders[n] in (gender, "")]
+        return max(fitting, key=lambda n: self.counts[n], default=None)
 
     def _person(self, sentence: int, match: re.Match[str], gender: str) -> int | None:
         known, unknown = None, None

@@ -162,3 +162,9 @@ def test_work_grows_with_the_number_of_mentions(surname: str | None, monkeypatch
     chains = chains_of(text, found)
     assert len(chains) == 10_000
     assert compared < 50 * len(found)
+
+
+def test_a_paragraph_without_a_name_goes_on_with_whom_the_text_is_about() -> None:
+    text = "Per Lund sang. He met Eva, and their son Jan was born.\n\nIn 1969 he married Ida Dahl."
+    found = read(text, ("Per Lund", "PER"), ("Eva", "PER"), ("Jan", "PER"), ("Ida Dahl", "PER"))
+    assert found["Per Lund"] == ["Per Lund", "He", "he"]

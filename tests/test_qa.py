@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from asking import READING, kit_with, told
+from reading_tasks import READING, kit_with, told
 from samples import QUESTIONS, asked
 
 from nlpkit import data, engine

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from asking import kit_with, told
+from reading_tasks import kit_with, told
 
 from nlpkit import answering, search
 from nlpkit.answering import read_passages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nlpkit.chains import chains_of
 from nlpkit.errors import InputError
+from nlpkit.graph.candidates import BIRTH, SURE
 from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence, surfaces
 from nlpkit.graph.records import Embedder
 from nlpkit.graph.resolve import Linked, Resolver
@@ -100,7 +101,8 @@ def add_document(
     ledger = Ledger(store)
     with store.transaction():
         row = ledger.open_document(document.id, "text", digest, len(document.text), document.metadata)
-        chains = _add_chains(ledger, row, document, digest, contexts or [None] * len(document.chains))
+        births = {subject: r.object.text for r, subject, _ in chain_of if r.label == BIRTH and (r.score or 1.0) >= SURE}
+        chains = _add_chains(ledger, row, document, digest, contexts or [None] * len(document.chains), births)
         entities = {chain: ledger.entity_of(chain) for chain in chains}
         evidence = [
             new
@@ -108,6 +110,8 @@ def add_document(
             for new in _evidence(ledger, document, relation, (chains[subject], chains[object_]), revision)
         ]
         ledger.add_evidence(row, evidence, entities)
+        for number in births:
+            store.forget(entities[chains[number]])
 
 
 def _checked(document: Document) -> list[tuple[Relation, int, int]]:
@@ -131,14 +135,16 @@ def _checked(document: Document) -> list[tuple[Relation, int, int]]:
     return found
 
 
-def _add_chains(ledger: Ledger, row: int, document: Document, digest: str, contexts: Contexts) -> list[int]:
+def _add_chains(
+    ledger: Ledger, row: int, document: Document, digest: str, contexts: Contexts, births: Mapping[int, str]
+) -> list[int]:
     resolver = Resolver(ledger.store)
     taken: set[int] = set()
     ids: list[int] = []
     for place, (chain, context) in enumerate(zip(document.chains, contexts, strict=True)):
         linked = Linked(None, "", 0.0)
         if not ledger.is_split(document.id, digest, place):
-            linked = resolver.link(chain, context, taken)
+            linked = resolver.link(chain, context, taken, births.get(place, ""))
         new = ledger.add_chain(row, place, _new_chain(chain, context), linked.entity)
         if linked.entity is not None:
             ledger.record_merge(new, linked.entity, linked.reason, linked.score)

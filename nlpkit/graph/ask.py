@@ -13,9 +13,12 @@ from nlpkit.graph.plan import MAX_BRANCHES, Branch, Plan
 from nlpkit.graph.question import Question, read
 from nlpkit.graph.rank import Ranked, Ranker, least_told
 from nlpkit.graph.records import Evidence, Extractor, Fact, FactSource, FoundAnswer, GraphAnswer, Node
+from nlpkit.graph.rephrase import ORDINAL
 from nlpkit.graph.topics import Found, Topic, find_topics
 from nlpkit.graph.view import View
+from nlpkit.graph.vocabulary import vocabulary
 from nlpkit.graph.wordings import wordings
+from nlpkit.names import untitled
 
 THRESHOLD: Final = 0.5
 """Abstain below this confidence in the plan."""
@@ -23,6 +26,10 @@ DOUBTFUL: Final = 0.28
 """An answer that hangs on a fact with a lower score is not given."""
 LIKELY: Final = 0.5
 """A count is given only where every fact in it is likelier true than not."""
+CLEAR: Final = 0.25
+"""How much less certain than all that is counted the next one has to be."""
+LEAST: Final = 0.25
+"""An answer with a lower score is not given, however sure the plan is: several doubtful facts make none."""
 BEHIND: Final = 0.6
 """Answers are given down to this share of the best one's score."""
 N_NAMESAKES: Final = 3
@@ -90,14 +97,18 @@ def ask(
     source = View(source)
     found = find_topics(question, source, kit, topics)
     ranked = _plans(source, kit, found)
-    best, ends = None, list[Reached]()
+    best, ends, doubt = None, list[Reached](), ""
     for candidate in ranked:
-        ends = _supported(execute(candidate.plan, source), candidate.plan.count)
-        if ends:
+        reached = execute(candidate.plan, source)
+        ends = _supported(reached, candidate.plan.count)
+        if ends or (candidate.plan.count and reached):
+            # What cannot be counted is not counted another way.
             best = candidate
             break
-    if best is None or best.score < threshold:
-        note = _why_not(found, best, ends, source, threshold)
+    if best is not None and threshold > 0.0:
+        doubt = _undecided(found.text, best, ends, source)
+    if best is None or best.score < threshold or doubt:
+        note = _why_not(found, best, ends, source, threshold, doubt)
         plan, score = (str(best.plan), best.score) if best else ("", None)
         return GraphAnswer(question, (), True, plan, (), (), score, time.perf_counter() - start, note)
     answers = _answers(best, ends, source)
@@ -110,12 +121,53 @@ def ask(
 def _supported(ends: Sequence[Reached], count: bool) -> list[Reached]:
     """Return the ends that the facts bear out: none hangs on a fact too doubtful, none is far behind the best.
 
-    A count with a doubtful end among them is no count.
+    What is counted stands clear of the rest: no end is nearly as likely as the least likely one counted.
     """
     borne = [end for end in ends if _certainty(end) >= DOUBTFUL]
     if count:
-        return borne if all(_certainty(end) >= LIKELY for end in borne) else []
+        likely = [end for end in borne if _certainty(end) >= LIKELY]
+        rest = max((_certainty(end) for end in borne if end not in likely), default=0.0)
+        return likely if likely and rest <= min(_certainty(end) for end in likely) - CLEAR else []
     return [end for end in borne if end.score >= BEHIND * borne[0].score]
+
+
+def _undecided(question: str, best: RankedPlan, ends: Sequence[Reached], source: FactSource) -> str:
+    """Return why the ends of a plan are no answer, "" where they are."""
+    scored = any(fact.score is not None for end in ends for fact in end.path)
+    if best.plan.count:
+        if not ends:
+            return "the facts are too doubtful to count"
+        # Read from texts, a list of one is most often a list cut short.
+        return "a single one is no count" if scored and len(_counted(ends, source)) == 1 else ""
+    if not ends:
+        return ""
+    names = " and ".join(source.node(end.node).name for end in ends[:3])
+    if len(ends) > 1 and all(_one_only(branch) for branch in best.plan.branches):
+        return f"the graph holds {names}, and only one can hold"
+    if len(ends) > 1 and ORDINAL.search(question):
+        return f"the graph holds {names}, and not their order"
+    if ends[0].score * best.score < LEAST:
+        return f"the answer {names} has a score of only {ends[0].score * best.score:.2f}"
+    return ""
+
+
+def _one_only(branch: Branch) -> bool:
+    """Tell whether a branch can have one end: each of its steps, walked forward, has one object."""
+    known = vocabulary()
+    wordings_ = (known.get(step.relation) for step in branch.steps)
+    return all(w is not None and w.rules.exact and not s.inverse for w, s in zip(wordings_, branch.steps, strict=True))
+
+
+def _counted(ends: Sequence[Reached], source: FactSource) -> list[Reached]:
+    """Return the ends without those that only call another by its first name: "Irène" beside "Irène Joliot-Curie"."""
+    names = [untitled(source.node(end.node).name) for end in ends]
+    return [
+        end
+        for end, name in zip(ends, names, strict=True)
+        if source.node(end.node).type != "PER"
+        or len(name) > 1
+        or not any(len(other) > 1 and other[0] in name for other in names)
+    ]
 
 
 def _certainty(end: Reached) -> float:
@@ -188,7 +240,7 @@ def _intersections(question: Question, rankings: Sequence[Sequence[_Candidate]])
 
 def _answers(best: RankedPlan, ends: Sequence[Reached], source: FactSource) -> tuple[FoundAnswer, ...]:
     if best.plan.count:
-        return (FoundAnswer(str(len(ends)), None, best.score),)
+        return (FoundAnswer(str(len(_counted(ends, source))), None, best.score),)
     return tuple(FoundAnswer(source.node(end.node).name, end.node, best.score * end.score) for end in ends)
 
 
@@ -206,7 +258,7 @@ def _evidence(facts: Sequence[Fact], source: FactSource) -> Iterator[Evidence]:
 
 
 def _why_not(
-    found: Found, best: RankedPlan | None, ends: Sequence[Reached], source: FactSource, threshold: float
+    found: Found, best: RankedPlan | None, ends: Sequence[Reached], source: FactSource, threshold: float, doubt: str
 ) -> str:
     missing = f"the graph has no {', '.join(map(repr, found.missing[:3]))}; " if found.missing else ""
     if not found.topics:
@@ -217,6 +269,8 @@ def _why_not(
         return f"{missing}found {len(found.topics)} names ({names}, ...); ask about one to {MAX_BRANCHES}"
     if best is None:
         return f"{missing}found {names}, but no facts there that fit the question"
+    if doubt and best.score >= threshold:
+        return f"{missing}found {names}; by {best.plan} {doubt}"
     reached = ", ".join(source.node(end.node).name for end in ends[:3])
     doubt = f"its score {best.score:.2f} is below {threshold:g}"
     return f"{missing}found {names}; the nearest plan {best.plan} reaches {reached}, but {doubt}"

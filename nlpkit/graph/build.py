@@ -10,6 +10,7 @@ from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_ch
 from nlpkit.graph.records import Extractor
 from nlpkit.graph.sources import Sources, read
 from nlpkit.graph.store import Store
+from nlpkit.heap import keep_flat
 from nlpkit.types import Document
 
 BATCH_CHARS = 40_000
@@ -70,6 +71,7 @@ def build(
         StoreError: no room left; what was written stays.
 
     """
+    keep_flat()
     return _Build(store, kit, progress).run(sources)
 
 

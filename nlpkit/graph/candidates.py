@@ -19,6 +19,10 @@ Block purging of Papadakis et al. 2013, "A Blocking Framework for Entity Resolut
 Information Spaces", with a fixed bound. A full name is a key of its own, so the entity of that name is found.
 """
 
+BIRTH = "date of birth"
+SURE = 0.8
+"""A date of birth read less surely tells nobody apart."""
+
 
 class CandidatePool:
     """Looks candidates up by blocking key; whoever changes an entity has it forgotten here."""
@@ -47,7 +51,8 @@ class CandidatePool:
                 del self._candidates[next(iter(self._candidates))]  # the oldest
             names = self.db.execute("SELECT text FROM alias WHERE entity = ? ORDER BY n DESC, text", (entity,))
             count = self.db.value("SELECT count FROM entity WHERE id = ?", (entity,))
-            known = Candidate(entity, tuple(text for (text,) in names), self._context(entity), count)
+            texts = tuple(text for (text,) in names)
+            known = Candidate(entity, texts, self._context(entity), count, self._born(entity))
             self._candidates[entity] = known
         return known
 
@@ -61,6 +66,14 @@ class CandidatePool:
             return None
         mean = np.mean([np.frombuffer(row[0], np.float16) for row in rows], axis=0, dtype=np.float32)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)
+
+    def _born(self, entity: int) -> str:
+        found = self.db.value(
+            "SELECT entity.name FROM fact JOIN relation ON relation.id = relation JOIN entity ON entity.id = object "
+            "WHERE subject = ? AND relation.name = ? AND COALESCE(score, 1) >= ? ORDER BY score DESC LIMIT 1",
+            (entity, BIRTH, SURE),
+        )
+        return found or ""
 
     def forget(self, entity: int | None = None) -> None:
         """Drop what is kept in memory of an entity that changed, or of all of them."""

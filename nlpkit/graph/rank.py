@@ -113,11 +113,14 @@ class Ranker:
         self.topic_match = np.array(
             [TOPIC_KIND * (w.place in beside and bool(kinds.intersection(w.stems))) for w in question.words]
         )
+        # "Whose father's father": a role named twice is walked twice.
+        roles = [w.text.lower() for w in question.words if not w.kind and not named_roles().isdisjoint(w.stems)]
+        self.least_hops = min(MAX_HOPS, max(map(roles.count, roles), default=1))
         self.shares = np.array([w.text.lower() in SHARING for w in question.words], dtype=bool)
 
     def rank(self) -> list[Ranked]:
         """Return the chains that exist on the graph, best first."""
-        chains = self._grow()
+        chains = [chain for chain in self._grow() if len(chain.steps) >= self.least_hops]
         scored = sorted(((c.worth + TYPE * self.fit(c.steps[-1]), c.steps) for c in chains), reverse=True)
         best = [item for item in scored[:N_SENTENCES] if item[0] > scored[0][0] - 2.0]
         return sorted((self._judge(score, steps) for score, steps in best), key=lambda r: -r.total)

@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nlpkit.names import FULL, Match, blocking_keys, match_names, normalise, untitled
+from nlpkit.epithets import born_apart
+from nlpkit.names import FULL, Match, blocking_keys, epithet_of, match_names, normalise, untitled
 from nlpkit.types import Chain
 
 __all__ = ["MARGIN", "NAMESAKE", "Candidate", "CandidateSource", "Linked", "Resolver", "blocking_keys"]
@@ -34,6 +35,9 @@ KINDRED = 0.2
 MARGIN = 0.1
 """How much nearer than the next entity a context must be to decide between entities whose names fit alike."""
 
+SAME = 0.04
+"""How much surer than another a full name must fit to go before it, whatever the contexts say."""
+
 # Short forms that documents use of each other's entities; a given name or "the Congress" means somebody only at home.
 _ACROSS = frozenset({"surname", "title and surname", "same name but for the title", "acronym"})
 
@@ -49,12 +53,16 @@ class Linked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """An entity a chain may be. `context` is the normalised mean of its contexts, `count` its mentions."""
+    """An entity a chain may be. `context` is the normalised mean of its contexts, `count` its mentions.
+
+    `born` is its date of birth, "" where it is unknown.
+    """
 
     entity: int
     names: tuple[str, ...]
     context: NDArray[np.float32] | None
     count: int
+    born: str = ""
 
 
 class CandidateSource(Protocol):
@@ -80,13 +88,14 @@ class Resolver:
     def __init__(self, candidates: CandidateSource) -> None:
         self.source = candidates
 
-    def link(self, chain: Chain, context: NDArray[np.float32] | None, taken: Collection[int]) -> Linked:
+    def link(self, chain: Chain, context: NDArray[np.float32] | None, taken: Collection[int], born: str = "") -> Linked:
         """Return the entity a chain is, or a new one.
 
         Args:
             chain: of a new document; its name decides, its other long names help.
             context: a unit vector of where it is mentioned. *Shape:* (width,)
             taken: the entities of this document's other chains, which it cannot be.
+            born: a person's date of birth, where the document says it: nobody is born twice.
 
         """
         names = _telling_names(chain)
@@ -94,10 +103,14 @@ class Resolver:
         fits = []
         for candidate in self.source.candidates(chain.label, keys):
             match = None if candidate.entity in taken else _match(names, candidate.names, chain.label)
-            if match:
+            if match and not born_apart(born, candidate.born):
                 fits.append(_Fit(candidate, match, _cosine(context, candidate.context)))
         full = [fit for fit in fits if _stands_alone(fit.match, chain)]
         if full:
+            surest = max(fit.match.score for fit in full)
+            full = [fit for fit in full if fit.match.score >= surest - SAME]
+            if chain.label == "PER" and not _epithets(names) and _told_apart(full):
+                return _among_partial(full)
             return _among_full(full, chain.label)
         return _among_partial([fit for fit in fits if fit.match.reason in _ACROSS or fit.match.score >= FULL])
 
@@ -110,6 +123,12 @@ def _telling_names(chain: Chain) -> list[str]:
 
 def _match(names: Sequence[str], theirs: Sequence[str], label: str) -> Match | None:
     """Return the best match of two entities' names, None if two of their full names tell them apart."""
+    if label == "PER":
+        ours, others = _epithets(names), _epithets(theirs)
+        if ours and others and not ours & others:
+            return None
+        if ours & others:  # the names need not say it again
+            names, theirs = _plain(names), _plain(theirs)
     fullest = max(theirs, key=lambda name: (len(untitled(name)), len(name)))
     found = [
         min(match, _own(other, fullest, label))
@@ -123,6 +142,19 @@ def _match(names: Sequence[str], theirs: Sequence[str], label: str) -> Match | N
     if best.score < 1.0 and label == "PER" and any(_contradict(names[0], other) for other in theirs):
         return None
     return best
+
+
+def _epithets(names: Sequence[str]) -> set[str]:
+    return {epithet for name in names if (epithet := epithet_of(name))}
+
+
+def _told_apart(fits: Sequence[_Fit]) -> bool:
+    """Tell whether epithets make several persons of these: only the contexts can say which is meant."""
+    return len({frozenset(found) for fit in fits if (found := _epithets(fit.candidate.names))}) > 1
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    return [" ".join(untitled(name)) if epithet_of(name) else name for name in names]
 
 
 def _own(name: str, fullest: str, label: str) -> Match:

@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from nlpkit.epithets import extended, other_spellings
 from nlpkit.graph.english import STOP_WORDS, Token, stem
 from nlpkit.graph.question import split
 from nlpkit.graph.records import Extractor, FactSource, Node
+from nlpkit.graph.rephrase import rephrased
 from nlpkit.graph.vocabulary import side_stems, vocabulary
 from nlpkit.lexicon import LEGAL_FORMS, TITLES
+from nlpkit.names import epithet_of, untitled
+from nlpkit.types import Entity
 
 MAX_NAME_WORDS: Final = 10
 NEAR: Final = 0.86
@@ -56,6 +60,7 @@ def find_topics(question: str, source: FactSource, kit: Extractor, given: Sequen
     """
     marked = [name.strip() for name in _MARKED.findall(question) if name.strip()]
     text = " ".join(_MARKED.sub(lambda m: f" {m.group(1)} ", question).split())
+    text = rephrased(text)
     words = split(text)
     names = [*(given or ()), *(name for name in marked if name not in (given or ()))]
     if names:
@@ -79,11 +84,21 @@ def _distinct(topics: Sequence[Topic]) -> tuple[Topic, ...]:
 
 def lookup(name: str, source: FactSource) -> tuple[tuple[Node, ...], bool]:
     """Return the nodes of a name, exact spellings before other cases, and whether only near ones were found."""
-    nodes = source.find(name)
+    nodes = _called(name, source)
     exact = [node for node in nodes if name == node.name] or [node for node in nodes if name in node.aliases]
     if exact or nodes:
         return tuple(exact or nodes), False
-    return tuple(node for node, similarity in source.find_near(name) if similarity >= NEAR)[:1], True
+    near = (node for node, similarity in source.find_near(name) if similarity >= NEAR)
+    return tuple(node for node in near if epithet_of(node.name) == epithet_of(name))[:1], True
+
+
+def _called(name: str, source: FactSource) -> list[Node]:
+    """Return the nodes of a name, in its other spellings where this one is unknown: "X the Elder" for "X I"."""
+    nodes = source.find(name) or [node for other in other_spellings(name) for node in source.find(other)]
+    if not nodes and (epithet := epithet_of(name)):
+        named = source.find(" ".join(untitled(name)))
+        nodes = [node for node in named if epithet in {epithet_of(alias) for alias in (node.name, *node.aliases)}]
+    return list({node.id: node for node in nodes}.values())
 
 
 def _named(name: str, words: Sequence[Token], source: FactSource) -> Topic:
@@ -119,7 +134,7 @@ def _longest(text: str, words: Sequence[Token], first: int, source: FactSource) 
         if not _may_be_name(span, first):
             continue
         name = text[span[0].start : span[-1].end]
-        nodes = source.find(name)
+        nodes = _called(name, source)
         if nodes and not _part_of_longer(words, first, last):
             return Topic(name, first, last, lookup(name, source)[0])
     return None
@@ -178,13 +193,18 @@ def _by_ner(
     inside = {place for topic in known for place in range(topic.first, topic.last)}
     spans = [(e.start, e.end) for e in kit([text])[0].entities] + [m.span(1) for m in _QUOTED.finditer(text)]
     topics: list[Topic] = []
-    for start, end in [*spans, *_capital_runs(words)]:
+    for start, end in (_with_epithet(text, *span) for span in [*spans, *_capital_runs(words)]):
         places = [i for i, token in enumerate(words) if token.start >= start and token.end <= end]
         if not places or inside.intersection(places):
             continue
         inside.update(places)
         topics.append(replace(_named(text[start:end], words, source), first=places[0], last=places[-1] + 1))
     return topics
+
+
+def _with_epithet(text: str, start: int, end: int) -> tuple[int, int]:
+    (name,) = extended(text, [Entity(text[start:end], start, end, "PER")])
+    return name.start, name.end
 
 
 def _capital_runs(words: Sequence[Token]) -> list[tuple[int, int]]:

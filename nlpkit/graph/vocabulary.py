@@ -14,7 +14,7 @@ from nlpkit.errors import GraphError
 from nlpkit.graph.english import PREPOSITIONS, content_stems, stem
 
 _KEYS: Final = {"label", "subject", "object", "types", "forward", "backward", "ask", "ask_back"}
-_RULES: Final = {"inverse", "symmetric", "single", "exclusive", "gender"}
+_RULES: Final = {"inverse", "symmetric", "single", "exact", "exclusive", "gender"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,14 @@ class Rules:
     """What holds of a relation by its meaning.
 
     `inverse`: relations that say the same from object to subject. `symmetric`: it holds both ways. `single`: a
-    subject has one object. `exclusive`: two entities stand in one relation of this group. `gender`: the object's.
+    subject has one object; `exact`: and no other that is true as well, as a country is beside a city. `exclusive`:
+    two entities stand in one relation of this group. `gender`: the object's.
     """
 
     inverse: tuple[str, ...] = ()
     symmetric: bool = False
     single: bool = False
+    exact: bool = False
     exclusive: str = ""
     gender: str = ""
 

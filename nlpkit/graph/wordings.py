@@ -135,7 +135,10 @@ class Wordings:
     def reaches(self, step: Step, noun: str) -> bool:
         """Say whether what a step reaches goes by this noun (a stem)."""
         side = self.side(step)
-        return noun in _noun_stems(side) or (not step.inverse and noun in content_stems(step.relation))
+        if noun in _noun_stems(side) or (not step.inverse and noun in content_stems(step.relation)):
+            return True
+        # "In which city did X die": the kind of place is said, not another step.
+        return vocabulary().answer_nouns.get(noun) in side.types - {"MISC"} and noun in side_stems(side)
 
     def asked_by(self, step: Step, wh: str) -> bool:
         """Say whether one asks for what a step reaches with this question word ("where did {x} study")."""

@@ -1,4 +1,5 @@
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,3 +117,37 @@ def test_every_link_says_why() -> None:
         result = Resolver(CURIES).link(chain("PER", name), None, ())
         assert result.reason
         assert 0 <= result.score <= 1
+
+
+@pytest.mark.parametrize(
+    ("names", "entity"),
+    [
+        (("Jan Holt the Elder",), 0),
+        (("Jan Holt Sr.",), 0),
+        (("Jan Holt", "the elder Holt"), 0),
+        (("Jan Holt II",), 1),
+        (("Jan Holt III",), None),
+    ],
+)
+def test_epithets_are_part_of_who_one_is(names: tuple[str, ...], entity: int | None) -> None:
+    known = Known(("PER", ("Jan Holt", "Holt the Elder")), ("PER", ("Jan Holt", "Holt the Younger")))
+    assert linked(known, *names) == entity
+
+
+def test_nobody_is_born_twice() -> None:
+    known = Known(("PER", "Jan Holt"))
+    known.rows = [(label, replace(candidate, born="12 May 1809")) for label, candidate in known.rows]
+    resolver = Resolver(known)
+    assert resolver.link(chain("PER", "Jan Emil Holt"), None, (), "1 June 1887").entity is None
+    assert resolver.link(chain("PER", "Jan Emil Holt"), None, (), "1809").entity == 0
+
+
+def test_the_very_name_goes_before_a_fuller_one() -> None:
+    known = Known(("PER", "Jan Emil Holt"), ("PER", "Jan Holt"), contexts=[towards(0.0), towards(1.0)])
+    assert linked(known, "Jan Holt", context=0.0) == 1
+
+
+@pytest.mark.parametrize(("context", "entity"), [(0.0, 0), (1.0, 1), (0.5, None)])
+def test_the_bare_name_goes_to_whom_the_context_says(context: float, entity: int | None) -> None:
+    both = (("PER", ("Jan Holt", "Holt the Elder")), ("PER", ("Jan Holt", "Holt the Younger")))
+    assert linked(Known(*both, contexts=[towards(0.0), towards(1.0)]), "Jan Holt", context=context) == entity

@@ -1,5 +1,7 @@
 """Which entities a question is about."""
 
+from dataclasses import replace
+
 import pytest
 from asking import FACTS, BagOfWords, MemoryGraph
 
@@ -73,3 +75,18 @@ def test_exact_case_comes_before_other_cases():
 def test_no_question(question: str):
     with pytest.raises(QuestionError):
         find_topics(question, GRAPH, BagOfWords())
+
+
+@pytest.mark.parametrize("asked", ["Jan Holt the Younger", "Jan Holt Jr.", "Jan Holt II"])
+def test_an_epithet_is_part_of_the_name(asked: str):
+    graph = MemoryGraph("Jan Holt I|father|Per Holt\nJan Holt the Younger|father|Jan Holt I")
+    found = find_topics(f"Who was the father of {asked}?", graph, BagOfWords())
+    assert [topic.nodes[0].name for topic in found.topics] == ["Jan Holt the Younger"]
+
+
+def test_an_epithet_may_stand_in_another_name_of_the_node():
+    graph = MemoryGraph("Jan Holt|father|Per Holt")
+    graph.nodes[0] = replace(graph.nodes[0], aliases=("Jan Holt", "Holt the Elder"))
+    for asked, names in (("Jan Holt the Elder", ["Jan Holt"]), ("Jan Holt the Younger", [])):
+        found = find_topics(f"Who was the father of {asked}?", graph, BagOfWords())
+        assert [topic.nodes[0].name for topic in found.topics] == names
