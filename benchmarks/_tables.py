@@ -17,9 +17,31 @@ SHOWN = {
         ("full fine-tuning, relation_given_f1", "relations between gold entities, the whole backbone tuned"),
         ("full fine-tuning, relation_f1", "triples from raw text, the whole backbone tuned"),
     ),
+    "cues": (("triples without the cues: f1", "triples from raw text, F1, without the wordings"),),
     "calibration": (
         ("entities, expected calibration error", "entity scores, expected calibration error"),
         ("relations, expected calibration error", "relation scores, expected calibration error"),
+    ),
+    "shipped": (
+        ("ner/wnut17: f1", "`ner/wnut17`, strict F1"),
+        ("ner/bc5cdr: f1", "`ner/bc5cdr`, strict F1"),
+        ("intent/clinc150: accuracy", "`intent/clinc150`, accuracy in scope"),
+        (
+            "intent/clinc150, data_full.json#test+oos_test: oos_recall_at_p90",
+            "`intent/clinc150`, out-of-scope recall at a precision of 0.9",
+        ),
+        ("all shipped adapters", "size of all shipped adapters"),
+    ),
+    "zero_shot": (
+        (
+            "AG News: label words with descriptions, several templates, accuracy",
+            "topics from label words alone, accuracy",
+        ),
+        ("AG News: class names, one template, cosine, accuracy", "the plain way: class names, one template"),
+    ),
+    "search": (
+        ("recall@5, frozen embeddings", "passage among the first five, frozen embeddings"),
+        ("recall@5, BM25", "passage among the first five, BM25"),
     ),
     "coreference": (
         ("test_revised: + near and shortened names: B-cubed F1", "names resolved inside documents, B-cubed F1"),
