@@ -1,16 +1,13 @@
 """Many tasks in few passes, against one model a task: the same weights, texts and heads, all in one run.
 
-Texts are 2,000 Wikipedia passages and 2,000 short utterances. The heads of entities and relations are the shipped
-ones; those of intents and slots, and the adapters that have to stand in the top layers, are fresh: what they find
-means nothing, but costs what it costs. Their outputs are compared all the same.
+The heads and the adapters are fresh: what they find means nothing, but costs what it costs. Their outputs are compared
+all the same.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 import random
-import resource
 import statistics
 import tempfile
 import time
@@ -19,10 +16,8 @@ from pathlib import Path
 
 import torch
 from _report import Row, options, show, write
-from throughput import passages
 
-import nlpkit
-from nlpkit import checkpoint, engine
+from nlpkit import engine
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.engine import Job, Reading
@@ -31,9 +26,7 @@ from nlpkit.heads.base import Head
 from nlpkit.recipes import AdapterSpec
 from nlpkit.types import Document, Entity, Label
 
-READING = Reading(512, 128)
 SHORT = Reading(128, 32)
-PACK = "relation/wikipedia"
 
 
 def main() -> None:
@@ -44,18 +37,15 @@ def main() -> None:
     arguments = parser.parse_args()
     n = arguments.texts // 20 if arguments.quick else arguments.texts
     rounds = 2 if arguments.quick else arguments.rounds
-    long = passages(arguments.data / "corpora" / "wikipedia_2wiki" / "passages.jsonl.gz", n)
     short = utterances(arguments.data / "classification" / "clinc150" / "data_full.json", n)
     rows = [
-        *joint(long, rounds),
         *top_layers(short, rounds),
         *mixed(short, rounds),
         forward(),
-        memory(),
     ]
     show("Passes", rows)
     if not arguments.quick:
-        write("one_pass", rows, f"{n} passages of 2WikiMultihopQA (Wikipedia), {n} utterances of CLINC150")
+        write("one_pass", rows, f"{n} utterances of CLINC150")
 
 
 def utterances(path: Path, n: int) -> list[str]:
@@ -94,50 +84,6 @@ def fresh_head(kind: str, backbone: Backbone, n_labels: int = 20) -> Head:
     assert isinstance(head, torch.nn.Module)
     head.eval().requires_grad_(False)
     return head
-
-
-def joint(texts: Sequence[str], rounds: int) -> list[Row]:
-    """Measure four tasks on one joint adapter against four merged models and against four plain loops."""
-    kit = nlpkit.load(PACK)
-    task = kit.tasks[PACK]
-    backbone = kit.adapted.backbone
-    heads = [*task.heads, fresh_head("classification", backbone), fresh_head("slots", backbone)]
-    documents = [Document(text) for text in texts]
-    models = {head.kind: kit.adapted.merged(PACK) for head in heads}
-
-    def together() -> list[Document]:
-        return engine.read_together(kit.adapted, [Job(PACK, heads, READING)], documents)[0]
-
-    def apart(read: Callable[[Backbone, Head, list[Document]], list[Document]]) -> dict[str, list[Document]]:
-        found: dict[str, list[Document]] = {}
-        for head in heads:
-            found[head.kind] = read(models[head.kind], head, found["ner"] if head.needs else documents)
-        return found
-
-    def sorted_batches(model: Backbone, head: Head, given: list[Document]) -> list[Document]:
-        return engine.read(model, [head], given, READING)
-
-    def given_order(model: Backbone, head: Head, given: list[Document]) -> list[Document]:
-        done: list[Document] = []
-        with torch.inference_mode():
-            for first in range(0, len(given), 8):
-                batch = given[first : first + 8]
-                windows = [next(READING.windows(model, d)) for d in batch]
-                done += head.decode(model.hidden(windows, attention=head.reads_attention), windows, batch)
-        return done
-
-    ours, theirs = together(), apart(sorted_batches)
-    same = [
-        [(e.start, e.end, e.label) for e in a.entities] == [(e.start, e.end, e.label) for e in b.entities]
-        for a, b in zip(ours, theirs["ner"], strict=True)
-    ]
-    ratio, spread = compared(together, lambda: apart(sorted_batches), rounds)
-    plain, plain_spread = compared(together, lambda: apart(given_order), 1)
-    return [
-        Row("4 tasks on one adapter, against 4 merged models in sorted batches", ratio, "x", 3.3, spread),
-        Row("4 tasks on one adapter, against 4 loops in batches of 8 as given", plain, "x", 5.0, plain_spread),
-        Row("documents with the same entities", sum(same) / len(same), "share"),
-    ]
 
 
 def stirred(backbone: Backbone, layers: str, seed: int) -> Adapted:
@@ -239,30 +185,6 @@ def seconds(run: Callable[[], object]) -> float:
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
-
-
-def memory(n: int = 100) -> Row:
-    """Measure what n loaded adapters add to the resident memory, against the size of their files."""
-    backbone = Backbone.from_pretrained()
-    folder = checkpoint.locate(PACK)
-    task = checkpoint.load(folder, backbone)
-    size = (folder / "adapter_model.safetensors").stat().st_size * n
-    gc.collect()
-    before = resident()
-    for number in range(n):
-        task.adapted.load(str(number), folder, task.recipe.adapter)
-    gc.collect()
-    return Row(
-        f"memory of {n} loaded adapters, against the size of their files", (resident() - before) / size, "x", 1.5
-    )
-
-
-def resident() -> int:
-    """Return the resident memory in bytes: now, where the system says it, else the peak."""
-    status = Path("/proc/self/statm")
-    if status.is_file():
-        return int(status.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":
