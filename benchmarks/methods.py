@@ -41,20 +41,19 @@ BEGIN, END = "<!-- table: methods -->\n", "<!-- end of table -->\n"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A method with its settings: the adapter, its learning rate, and how much its parameters decay."""
+    """A method with its settings: the adapter and its learning rate."""
 
     adapter: AdapterSpec
     lr: float
-    weight_decay: float = 0.01
 
 
 WAYS = {
-    "none": Way(AdapterSpec("none"), 1e-2, 0.0),
+    "none": Way(AdapterSpec("none"), 1e-2),
     "prompt": Way(AdapterSpec("prompt"), 2e-2),
     "ptuning": Way(AdapterSpec("ptuning"), 1e-3),
     "prefix": Way(AdapterSpec("prefix"), 1e-2),
-    "layernorm": Way(AdapterSpec("layernorm"), 5e-3, 0.0),
-    "ia3": Way(AdapterSpec("ia3"), 1e-2, 0.0),
+    "layernorm": Way(AdapterSpec("layernorm"), 5e-3),
+    "ia3": Way(AdapterSpec("ia3"), 1e-2),
     "bottleneck-houlsby": Way(AdapterSpec("bottleneck", rank=48, style="houlsby"), 1e-3),
     "bottleneck-pfeiffer": Way(AdapterSpec("bottleneck", rank=48, style="pfeiffer"), 1e-3),
     "bottleneck-parallel": Way(AdapterSpec("bottleneck", rank=48, alpha=96.0, style="parallel"), 1e-3),
@@ -119,7 +118,6 @@ def cell(way: str, name: str, seed: int, folder: Path, quick: bool) -> dict[str,
         lr=chosen.lr,
         head_lr=2e-3,
         batch_tokens=BATCH,
-        weight_decay=chosen.weight_decay,
     )
     share = 20 if quick else 1
     in_pieces(recipe, seed, piece.n_train // share, piece.n_dev // share, 100 if quick else piece.n_test)

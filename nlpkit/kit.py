@@ -115,7 +115,8 @@ class Kit:
         chosen = [self._task(name) for name in tasks]
         jobs = {task.name: _job(task) for task in chosen}
         documents = documents_of(texts)
-        read = engine.read_mixed(self.adapted, [jobs[task.name] for task in chosen], documents)
+        given = [d if _reads_query(t) else replace(d, query="") for d, t in zip(documents, chosen, strict=True)]
+        read = engine.read_mixed(self.adapted, [jobs[task.name] for task in chosen], given)
         return [combined(d, [(task.name, r)]) for d, task, r in zip(documents, chosen, read, strict=True)]
 
     def _task(self, name: str) -> Task:
@@ -227,7 +228,7 @@ class Kit:
                 return lambda documents: engine.read_together(self.adapted, [job], documents)[0]
         raise AdapterError(
             f"none of the loaded tasks ({', '.join(self.tasks) or 'none'}) has a head {kind!r}; "
-            f'load one, alone or beside them: nlpkit.load("{kind}/squad")'
+            f'train one and load its folder, alone or beside them: nlpkit.load("path/to/adapter")'
         )
 
     @overload

@@ -83,6 +83,13 @@ def test_mixed_reads_each_text_for_its_task(kit):
         kit.mixed(["a", "b"], ["people"])
 
 
+def test_mixed_gives_a_query_only_to_the_task_that_reads_it(kit):
+    with_query = [Document(GOLDS[0].text, query="Who left?")] * 2
+    found = kit.mixed(with_query, ["people", "reading"])
+    assert found[0].entities == kit.mixed([GOLDS[0].text], ["people"])[0].entities
+    assert [d.query for d in found] == ["Who left?", "Who left?"]
+
+
 @pytest.mark.parametrize("wrong", [3, None, b"bytes"])
 def test_what_is_no_text_is_refused(kit, wrong):
     with pytest.raises(InputError, match=r"texts\[1\] is"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -132,18 +133,13 @@ def read_scierc(path: Path) -> Iterator[Example]:
                 at += len(sentence)
 
 
-class _naming:
+@contextmanager
+def _naming(path: Path, record: str) -> Iterator[None]:
     """Say in which record of which file something was missing."""
-
-    def __init__(self, path: Path, record: str) -> None:
-        self.where = f"{path}, {record}"
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, KeyError | IndexError | TypeError | ValueError | AttributeError):
-            raise DataError(f"{self.where}: {type(error).__name__} {error}; see the format") from error
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as e:
+        raise DataError(f"{path}, {record}: {type(e).__name__} {e}; see the format") from e
 
 
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -121,13 +121,16 @@ def sharpness(scores: Sequence[Scores], golds: Sequence[int], steps: int = 50) -
     return float(min(max(slope, 1e-3), 1e3))
 
 
-def best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Return the threshold with the best F1, half way to the next score below; 0.5 where nothing is right."""
+def best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], n_gold: int | None = None) -> float:
+    """Return the threshold with the best F1, half way to the next score below; 0.5 where nothing is right.
+
+    `n_gold` is how many there are to find, where not all of them are among the scored.
+    """
     if not right.any():
         return 0.5
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
-    f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(ranked) + 1) + right.sum())
+    f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(ranked) + 1) + (right.sum() if n_gold is None else n_gold))
     f1[:-1][ranked[:-1] == ranked[1:]] = -1.0  # equal scores fall on one side
     at = int(np.argmax(f1))
     below = ranked[at + 1] if at + 1 < len(ranked) else 0.0

@@ -10,14 +10,12 @@ Where each text has two marked entities and one relation or none (`exclusive`), 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
@@ -25,7 +23,9 @@ from nlpkit.chains import chains_of, with_anaphora
 from nlpkit.cues import claims, properties
 from nlpkit.errors import RecipeError
 from nlpkit.heads.base import check_options, platt
+from nlpkit.heads.beside import Beside, matrix, seen_in
 from nlpkit.heads.directed import DirectedScorer, best_directed, directed_labels, one_way, roles_of
+from nlpkit.heads.labelling import best_threshold
 from nlpkit.heads.pairs import N_DISTANCES, Evidence, Pairs, first_mention, merged_relations, pairs_of, sentences_of
 from nlpkit.metrics import Counts, macro_f1, total, triple_counts
 from nlpkit.text import Window
@@ -92,8 +92,8 @@ class RelationHead(nn.Module):
         slope, offset, threshold = calibration
         self.calibration, self.threshold = (float(slope), float(offset)), float(threshold)
         self._ids = tuple(self.relations)
-        self._allowed = _matrix(self.seen["types"], self.types)
-        self._same, self._opposite = (_matrix(self.seen[kind], self._ids) for kind in ("same", "opposite"))
+        self._allowed = matrix(self.seen["types"], self.types)
+        self._beside = Beside(self.seen, self._ids)
         if exclusive:
             self._allowed = self._allowed | self._allowed.T
             self.directed = DirectedScorer(hidden_width, len(self._ids), width=width, dropout=dropout)
@@ -122,7 +122,7 @@ class RelationHead(nn.Module):
         relations = {r.property or r.label: r.label for d in golds for r in d.relations}
         types = sorted({c.label for d in golds for c in d.chains})
         chosen = {"cues": _are_known(relations), **options}
-        return cls(hidden_width, dict(sorted(relations.items())), types, _seen(golds), **chosen)
+        return cls(hidden_width, dict(sorted(relations.items())), types, seen_in(golds), **chosen)
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs, as plain JSON types."""
@@ -251,7 +251,7 @@ class RelationHead(nn.Module):
                 relations = self._relations(self._logits(left, right), both, pairs, kept, window)
             if self.cues:
                 relations = self._with_cues(relations, chains, window, given=bool(document.chains))
-            relations = [_scored(relation, document.entities) for relation in self._compatible(relations)]
+            relations = [_scored(relation, document.entities) for relation in self._beside.compatible(relations)]
             results.append(replace(document, chains=tuple(chains), relations=tuple(relations)))
         return results
 
@@ -321,17 +321,6 @@ class RelationHead(nn.Module):
                 best[_key(said)] = said
         return sorted(best.values(), key=lambda relation: -(relation.score or 0.0))
 
-    def _compatible(self, relations: Sequence[Relation]) -> Iterator[Relation]:
-        """Go through claims, the likeliest first, and leave out those that never stood beside one that is kept."""
-        kept: dict[tuple[Entity, Entity], list[int]] = {}
-        for relation in relations:
-            number = self._ids.index(relation.property or relation.label)
-            beside = kept.setdefault((relation.subject, relation.object), [])
-            back = kept.get((relation.object, relation.subject), [])
-            if self._same[number, beside].all() and self._opposite[number, back].all():
-                beside.append(number)
-                yield relation
-
     def merge(self, parts: Sequence[tuple[Window, Document]], merged: Document) -> Document:
         """Return the document with its chains, and each relation between two of them once."""
         if len(parts) == 1:
@@ -380,7 +369,9 @@ class RelationHead(nn.Module):
                 right.append(triple_counts(replace(document, relations=(relation,)), gold).hits > 0)
         self.cues = cues
         self.calibration = platt(margins, right)
-        self.threshold = _best_threshold(margins, right, n_gold, self.calibration)
+        slope, offset = self.calibration
+        probabilities = 1 / (1 + np.exp(-(slope * np.array(margins) + offset)))
+        self.threshold = best_threshold(probabilities, np.array(right, dtype=bool), n_gold)
 
 
 def _are_known(relations: Collection[str]) -> bool:
@@ -388,32 +379,6 @@ def _are_known(relations: Collection[str]) -> bool:
     known = properties()
     wikidata = all(re.fullmatch(r"P\d+", key) for key in relations)
     return wikidata and 2 * sum(key in known for key in relations) > len(relations)
-
-
-def _seen(golds: Sequence[Document]) -> dict[str, list[list[str]]]:
-    """Return the pairs of types that had a relation, and the pairs of relations that two entities had at once."""
-    types: set[tuple[str, str]] = set()
-    same: set[tuple[str, str]] = set()
-    opposite: set[tuple[str, str]] = set()
-    for document in golds:
-        held: dict[tuple[Entity, Entity], list[str]] = {}
-        for relation in document.relations:
-            types.add((relation.subject.label, relation.object.label))
-            held.setdefault((relation.subject, relation.object), []).append(relation.property or relation.label)
-        for (subject, object_), keys in held.items():
-            same.update(product(keys, keys))
-            opposite.update(product(keys, held.get((object_, subject), [])))
-    kinds = {"types": types, "same": same, "opposite": opposite}
-    return {kind: [list(pair) for pair in sorted(pairs)] for kind, pairs in kinds.items()}
-
-
-def _matrix(pairs: Iterable[Sequence[str]], names: Sequence[str]) -> NDArray[np.bool_]:
-    """Return which pairs of names are among `pairs`. *Shape:* (n_names, n_names)."""
-    found = np.zeros((len(names), len(names)), dtype=bool)
-    place = {name: n for n, name in enumerate(names)}
-    for first, second in pairs:
-        found[place[first], place[second]] = True
-    return found
 
 
 def _key(relation: Relation) -> tuple[Entity, str, Entity]:
@@ -444,16 +409,3 @@ def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
     above = (logits - (1 - positive - threshold) * 1e30).log_softmax(-1)
     below = (logits - positive * 1e30).log_softmax(-1)
     return -((above * positive).sum(1) + below[:, 0]).mean()
-
-
-def _best_threshold(
-    margins: Sequence[float], right: Sequence[bool], n_gold: int, calibration: tuple[float, float]
-) -> float:
-    """Return the probability from which on reporting gives the best F1."""
-    if not margins or not any(right):
-        return 0.5
-    order = np.argsort(-np.array(margins))
-    hits = np.cumsum(np.array(right)[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + n_gold)
-    margin = float(np.array(margins)[order][int(np.argmax(f1))])
-    return float(1 / (1 + np.exp(-(calibration[0] * margin + calibration[1]))))
