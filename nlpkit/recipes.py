@@ -72,8 +72,9 @@ class DataSpec:
     """Which files to learn from. Names are relative to the folder given as `--data`.
 
     `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
-    are drawn with `seed` and kept aside for choosing. With `deduplicate`, training texts that also occur in dev or
-    test are dropped.
+    are drawn with `seed` and kept aside for choosing, with all that has the same texts. With `deduplicate`, training
+    texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, drawn with `seed`;
+    0 means all.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -82,6 +83,7 @@ class DataSpec:
     test: str | None = None
     hold_out: Annotated[int, _NOT_NEGATIVE] = 0
     deduplicate: bool = False
+    sample: Annotated[int, _NOT_NEGATIVE] = 0
     seed: Annotated[int, _NOT_NEGATIVE] = 13
 
 

@@ -317,6 +317,23 @@ def test_an_entity_outside_its_sentence_is_named(tmp_path):
         documents(path, "ade")
 
 
+def test_questions_are_asked_elsewhere_where_nothing_answers_them(tmp_path):
+    def paragraph(text, answer, n):
+        answers = [{"text": answer, "answer_start": text.index(answer)}]
+        return {"context": text, "qas": [{"question": f"Who {n}?", "id": str(n), "answers": answers}]}
+
+    texts = ["Ada left.", "ADA came.", "Bo sang.", "Ada and Bo sat.", "Cy ran.", "Di slept."]
+    names = ["Ada", "ADA", "Bo", "Bo", "Cy", "Di"]
+    paragraphs = [paragraph(t, a, n) for n, (t, a) in enumerate(zip(texts, names, strict=True))]
+    path = tmp_path / "data"
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    found = documents(f"{path}#elsewhere", "squad")
+    assert [(d.query, d.text, d.answers) for d in found] == [("Who 0?", "Bo sang.", ()), ("Who 5?", "Ada left.", ())]
+    assert documents(f"{path}#asked+elsewhere", "squad") == [*documents(path, "squad"), *found]
+    with pytest.raises(DataError, match="no part 'nowhere'; allowed: asked, elsewhere"):
+        documents(f"{path}#nowhere", "squad")
+
+
 def test_answers_stand_where_they_say(tmp_path):
     where, why, who, what = documents(written(tmp_path, "squad"), "squad")
     assert (where.query, where.answers[0].start) == ("Where?", 12)

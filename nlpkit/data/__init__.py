@@ -18,7 +18,6 @@ READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "spert": relations.read_spert,
     "scierc": relations.read_scierc,
     "ade": relations.read_ade,
-    "squad": squad.read,
 }
 """Readers by the name that a recipe's `data.format` gives."""
 
@@ -27,6 +26,7 @@ PART_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Example]]] = {
     "csv": labels.read_csv,
     "tsv": labels.read_tsv,
     "trec": labels.read_trec,
+    "squad": squad.read,
 }
 """Readers of formats that hold several parts in one file."""
 

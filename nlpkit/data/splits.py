@@ -24,6 +24,8 @@ def split(recipe: Recipe, folder: Path) -> tuple[list[Document], list[Document]]
         tests = [e.document for e in read(folder / spec.test, spec.format)] if spec.test else []
         apart = {(d.query, d.text) for d in (*dev, *tests)}
         documents = [d for d in documents if (d.query, d.text) not in apart]
+    if spec.sample and spec.sample < len(documents):
+        documents = random.Random(spec.seed).sample(documents, spec.sample)
     return documents, dev
 
 
@@ -36,7 +38,6 @@ def _held_out(recipe: Recipe, documents: Sequence[Document]) -> tuple[list[Docum
     order = list(range(len(documents)))
     random.Random(recipe.data.seed).shuffle(order)
     aside = set(order[: recipe.data.hold_out])
-    return (
-        [d for n, d in enumerate(documents) if n not in aside],
-        [d for n, d in enumerate(documents) if n in aside],
-    )
+    dev = [d for n, d in enumerate(documents) if n in aside]
+    seen = {d.text for d in dev}
+    return [d for d in documents if d.text not in seen], dev

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +12,57 @@ from nlpkit.data.files import load_json
 from nlpkit.errors import DataError
 from nlpkit.types import Answer, Document, Example
 
+PARTS = ("asked", "elsewhere")
+EVERY = 5
+"""Of so many questions one is asked elsewhere."""
 
-def read(path: Path) -> Iterator[Example]:
+
+def read(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
     """Read a SQuAD JSON file, gzipped or not: one Example a question, the question as `query`.
 
     `answers` are all acceptable ones, none where the question has no answer in the paragraph. An answer that does not
     stand at its `answer_start` is moved to the nearest place where it stands; where it stands nowhere its start and
     end are -1: nothing to train on, but it counts in scoring.
 
+    Args:
+        path: the file.
+        parts: `asked`, the questions on their own paragraphs (which is what no part means), and `elsewhere`: every
+            fifth question, asked of another paragraph of its article in which none of its answers stands, to learn
+            from when not to answer.
+
     Raises:
-        DataError: the file is no such JSON, or a question lacks a key (it is named).
+        DataError: the file is no such JSON, there is no such part, or a question lacks a key (it is named).
 
     """
+    for part in parts:
+        if part not in PARTS:
+            raise DataError(f"{path} has no part {part!r}; allowed: {', '.join(PARTS)}")
     table = load_json(path)
     if not isinstance(table, dict) or not isinstance(table.get("data"), list):
         raise DataError(f"{path} is not in the SQuAD format: an object with the articles as a list under 'data'")
-    for number, article in enumerate(table["data"]):
-        try:
-            for paragraph in article["paragraphs"]:
-                for question in paragraph["qas"]:
-                    yield _example(paragraph["context"], question, path.name)
-        except (KeyError, TypeError, AttributeError) as e:
-            raise DataError(f"{path}, article {number}: {type(e).__name__} {e}; see the SQuAD format") from e
+    for part in parts or PARTS[:1]:
+        for number, article in enumerate(table["data"]):
+            try:
+                asked = [
+                    [_example(paragraph["context"], question, path.name) for question in paragraph["qas"]]
+                    for paragraph in article["paragraphs"]
+                ]
+                yield from chain.from_iterable(asked) if part == "asked" else _elsewhere(asked)
+            except (KeyError, TypeError, AttributeError) as e:
+                raise DataError(f"{path}, article {number}: {type(e).__name__} {e}; see the SQuAD format") from e
+
+
+def _elsewhere(asked: Sequence[Sequence[Example]]) -> Iterator[Example]:
+    """Go through every fifth question of an article, each beside the next paragraph that does not answer it."""
+    texts = [questions[0].document.text if questions else "" for questions in asked]
+    numbered = ((n, example) for n, questions in enumerate(asked) for example in questions)
+    for home, example in islice(numbered, 0, None, EVERY):
+        document, answers = example.document, [a.text.casefold() for a in example.document.answers]
+        for text in (*texts[home + 1 :], *texts[:home]):
+            if text and answers and not any(answer in text.casefold() for answer in answers):
+                other = replace(document, text=text, id=f"{document.id}-elsewhere", answers=())
+                yield Example(other, f"{example.source}-elsewhere")
+                break
 
 
 def _example(context: str, question: Mapping[str, Any], file: str) -> Example:
