@@ -18,6 +18,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_utils import AttentionInterface
 
+from nlpkit.quick import in_the_open
+
 ATTENTION = "nlpkit"
 """The name of our attention function among those of transformers."""
 
@@ -133,7 +135,7 @@ def _attend(
             for p, t in zip(prefix, (key, value), strict=True)
         )
     wanted = wishes is not None and wishes.layer == wishes.kept
-    if not wanted and options.get("softcap") is None:
+    if not wanted and options.get("softcap") is None and not in_the_open(query, key.shape[2]):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     attended, probabilities = _attend_in_the_open(module, query, key, value, attention_mask, **options)
     if wishes is not None and wanted:

@@ -30,6 +30,7 @@ from nlpkit.errors import DataError, RecipeError
 from nlpkit.evaluation import given_to, scores_of, texts_of
 from nlpkit.heads import head_class, in_order
 from nlpkit.heads.base import Head, worth
+from nlpkit.quick import products, quicken
 from nlpkit.recipes import Recipe
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
@@ -100,6 +101,8 @@ class Run:
             head_class(kind).fit(self.train_docs, backbone.hidden_width, recipe.options.get(kind, {}))
             for kind in in_order(recipe.heads)
         ]
+        for module in self._modules:
+            quicken(module)
         self.reading = Reading(spec.window, spec.window - spec.stride)
         golds = [[head.gold(d) for d in self.train_docs] for head in self.heads]
         draws = random.Random(spec.seed)
@@ -149,7 +152,8 @@ class Run:
         """Train to the end of the recipe's budget, saving on the way; Ctrl-C leaves a state to go on from."""
         lowest = self.adapted.lowest_layer(ADAPTER)
         if lowest and not self.recipe.training.hide and self.step < self.steps:
-            self._trunks = Trunks(self.adapted.backbone, self.windows, lowest, self.state_folder / "trunk.npy")
+            with products():
+                self._trunks = Trunks(self.adapted.backbone, self.windows, lowest, self.state_folder / "trunk.npy")
         began, first, saved = time.monotonic(), self.step, time.monotonic()
         try:
             while self.step < self.steps:
@@ -192,7 +196,7 @@ class Run:
         self._set_rate()
         for module in self._modules:
             module.train()
-        with self.adapted.using(ADAPTER) as model:
+        with self.adapted.using(ADAPTER) as model, products():
             self.adapted.trainable(ADAPTER, True)
             hidden = model.hidden(
                 batch,

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 
 LAYERS = [
-    {"errors", "heap"},
+    {"errors", "heap", "quick"},
     {"types"},
     {"lexicon", "recipes", "metrics", "text", "card"},
     {"names", "search", "zeroshot", "combining"},
@@ -53,6 +53,7 @@ DOORS = {
         "backbone",
         "gguf",
         "passes",
+        "quick",
         "pretrained",
         "testing",
         "adapters",

@@ -200,3 +200,17 @@ def test_a_damaged_folder_is_refused(trained, tmp_path, damage, message):
 def edit(folder, **changes):
     path = folder / "nlpkit.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path, monkeypatch):
+    table = TABLE | {"adapter": {"rank": 4, "layers": "top:1"}, "training": {**TABLE["training"], "epochs": 3}}
+    run = training.Run(recipes.from_dict(table, name="sample"), folder, tmp_path / "out")
+    below = []
+    next(iter(run.adapted.backbone.layers[0].children())).register_forward_hook(lambda *_: below.append(1))
+    with run.adapted.using(training.ADAPTER) as view:
+        next(iter(view.layers[0].children())).register_forward_hook(lambda *_: below.append(1))
+    monkeypatch.setattr(run, "_dev_scores", dict)
+    run.fit()
+    assert run.step == 3 * run.epoch_steps
+    assert len(below) <= run.epoch_steps
+    assert not (run.state_folder / "trunk.npy").exists()

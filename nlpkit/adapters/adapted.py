@@ -24,6 +24,7 @@ from nlpkit.adapters.structure import shared_copy
 from nlpkit.adapters.turns import Turns
 from nlpkit.backbone import Backbone
 from nlpkit.errors import AdapterError, RecipeError
+from nlpkit.quick import quicken
 from nlpkit.recipes import AdapterSpec
 
 _PREFIX = "nlpkit-"
@@ -256,6 +257,7 @@ class Adapted:
             raise AdapterError(f"{name!r} was loaded to be used; to train it further, train from its folder")
         for _, parameter in slot.named_parameters():
             parameter.requires_grad_(train)
+        quicken(slot.model)
         for module in slot.model.modules():
             if isinstance(module, nn.Dropout):
                 module.train(train)
