@@ -7,6 +7,7 @@ Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from nlpkit import recipes
@@ -68,7 +69,8 @@ def save(task: Task, folder: Path) -> None:
         if isinstance(head, nn.Module)
         for name, tensor in head.state_dict().items()
     }
-    save_file(tensors, part / HEADS_FILE, metadata={"format": "pt"})
+    configs = {head.kind: head.config() for head in task.heads}
+    save_file(tensors, part / HEADS_FILE, metadata={"format": "pt", "heads": _sha256(configs)})
     _write_account(part, _account(task, part))
     for file in part.iterdir():
         file.chmod(0o644)  # safetensors writes for the owner alone
@@ -152,7 +154,7 @@ def account(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         written = found["format"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
         raise AdapterError(f"{path} is missing or damaged ({e}); take the whole folder again") from e
     if written > FORMAT:
         raise AdapterError(f"{path} has the format {written}; this nlpkit reads up to {FORMAT}: upgrade nlpkit")
@@ -185,6 +187,10 @@ def load(folder: Path, backbone: Backbone | Adapted | None = None, *, name: str 
     return Task(name, recipe, adapted, heads, reading, found["scores"], found["documents"], revision)
 
 
+def _sha256(configs: Mapping[str, Mapping[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(configs, sort_keys=True).encode()).hexdigest()
+
+
 def _check_backbone(folder: Path, wanted: Mapping[str, Any], backbone: Backbone) -> None:
     if wanted["sha256"] != backbone.fingerprint:
         raise AdapterError(
@@ -199,14 +205,26 @@ def _heads(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> list[Head]
     if not path.is_file():
         raise AdapterError(f"{folder} has an adapter but no {HEADS_FILE}: without its head it would answer at random")
     try:
-        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            tensors, written = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except SafetensorError as e:
         raise AdapterError(f"{path} is damaged ({e}); take the whole folder again") from e
+    if written.get("heads", _sha256(configs)) != _sha256(configs):
+        raise AdapterError(
+            f"{path} was written for other heads than {folder / ACCOUNT} describes (for labels in another order, say); "
+            "take the whole folder again"
+        )
     heads: list[Head] = []
     for kind, config in configs.items():
         if kind not in HEADS:
             raise AdapterError(f"{folder} has a head {kind!r}; this nlpkit knows {', '.join(HEADS)}: upgrade nlpkit")
-        head = HEADS[kind].from_config(config)
+        try:
+            head = HEADS[kind].from_config(config)
+        except (TypeError, ValueError, KeyError, RuntimeError) as e:
+            reason = next(iter(str(e).splitlines()), type(e).__name__)
+            raise AdapterError(
+                f"{folder / ACCOUNT} describes no head {kind!r} ({reason}); take the whole folder"
+            ) from e
         assert isinstance(head, nn.Module)
         own = {n.removeprefix(f"{kind}."): t.float() for n, t in tensors.items() if n.startswith(f"{kind}.")}
         try:

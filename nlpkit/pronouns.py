@@ -63,11 +63,13 @@ class Referent:
 
 
 def anaphora(text: str, referents: Sequence[Referent], sentences: Sequence[Span]) -> Iterator[tuple[int, Mention]]:
-    """Yield the pronouns and nominals of a text with the number of the referent each stands for, in order."""
+    """Yield the pronouns and nominals of some sentences with the number of the referent each stands for, in order."""
+    if not sentences:
+        return
     named = sorted((m.start, m.end, number) for number, r in enumerate(referents) for m in r.mentions)
     reader = _Reader(text, referents, [sentence.start for sentence in sentences])
     at = 0
-    for match in _ANY.finditer(text):
+    for match in _ANY.finditer(text, sentences[0].start, sentences[-1].end):
         while at < len(named) and named[at][0] < match.end():
             reader.see(*named[at])
             at += 1

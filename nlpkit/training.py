@@ -149,7 +149,14 @@ class Run:
         return torch.optim.AdamW([g for g in groups if g["params"]])
 
     def fit(self, progress: Callable[[Progress], None] | None = None) -> None:
-        """Train to the end of the recipe's budget, saving on the way; Ctrl-C leaves a state to go on from."""
+        """Train to the end of the recipe's budget, saving on the way.
+
+        Ctrl-C, and a loss or a gradient that is no number, leave the last good state to go on from.
+
+        Raises:
+            DataError: a loss or a gradient is no number; the documents of its batch are named.
+
+        """
         lowest = self.adapted.lowest_layer(ADAPTER)
         if lowest and not self.recipe.training.hide and self.step < self.steps:
             with products():
@@ -172,7 +179,7 @@ class Run:
                         saved = time.monotonic()
                 self._end_epoch()
                 saved = time.monotonic()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, DataError):
             self._save("last")
             raise
         finally:
@@ -207,17 +214,20 @@ class Run:
             loss = torch.stack(
                 [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(self.heads)]
             ).sum()
-            if not torch.isfinite(loss):
-                names = ", ".join(sorted({self.train_docs[w.document].id for w in batch}))
-                raise DataError(
-                    f"the loss is {float(loss.detach())} at step {self.step} on the documents {names}; "
-                    "look at them, or lower the lr"
-                )
+            self._check_finite("loss", loss, batch)
             self.optimizer.zero_grad()
             loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
+        self._check_finite("gradient", nn.utils.clip_grad_norm_(self.parameters.values(), 1.0), batch)
         self.optimizer.step()
         return float(loss.detach())
+
+    def _check_finite(self, what: str, value: Tensor, batch: Sequence[Window]) -> None:
+        if not torch.isfinite(value):
+            names = ", ".join(sorted({self.train_docs[w.document].id for w in batch}))
+            raise DataError(
+                f"the {what} is {float(value.detach())} at step {self.step} on the documents {names}; "
+                "look at them, or lower the lr"
+            )
 
     def _set_rate(self) -> None:
         """Set the learning rate: a linear rise, then a linear fall to nothing."""

@@ -5,7 +5,9 @@ import pytest
 
 from nlpkit.chains import chains_of
 from nlpkit.names import match_names
-from nlpkit.types import Chain, Entity
+from nlpkit.pronouns import Referent, anaphora
+from nlpkit.text import sentences
+from nlpkit.types import Chain, Entity, Mention
 
 
 def entities(text: str, *names: tuple[str, str]) -> list[Entity]:
@@ -168,3 +170,11 @@ def test_a_paragraph_without_a_name_goes_on_with_whom_the_text_is_about() -> Non
     text = "Per Lund sang. He met Eva, and their son Jan was born.\n\nIn 1969 he married Ida Dahl."
     found = read(text, ("Per Lund", "PER"), ("Eva", "PER"), ("Jan", "PER"), ("Ida Dahl", "PER"))
     assert found["Per Lund"] == ["Per Lund", "He", "he"]
+
+
+def test_pronouns_are_looked_for_in_the_sentences_given_alone() -> None:
+    text = "Ada Lee left. She sang. Ada Lee slept. She woke."
+    last = [s for s in sentences(text) if s.start >= text.index("Ada Lee slept")]
+    found = [m for _, m in anaphora(text, [Referent("PER", (Mention("Ada Lee", 24, 31),))], last)]
+    assert [(m.text, m.start) for m in found] == [("She", 39)]
+    assert not list(anaphora(text, [], []))

@@ -106,6 +106,63 @@ def test_a_text_without_words_gives_a_sound_document(head, backbone):
         assert found.text == text
 
 
+@pytest.mark.slow
+def test_a_text_of_a_million_characters_is_read_to_its_end(head):
+    head.eval()
+    backbone = fake_backbone(max_pieces=512)
+    text = ("Ada left Oslo. In the north she met nobody who had heard of her work there. " * 14_000)[:1_000_000]
+    document = Document(text, query="Who left?" if head.kind == "qa" else "")
+    (found,) = engine.read(backbone, [head], [document], Reading(512, 64))
+    assert found.text == text
+    if found.entities:
+        assert found.entities[-1].end > len(text) - 1000
+
+
+def test_a_label_never_seen_in_training_is_missed_and_nothing_breaks(head, backbone):
+    head.eval()
+    known = golds_of(head.kind)
+    golds = [*known, *(strange(d) for d in known)]
+    bare = [*bare_of(head.kind), *bare_of(head.kind)]
+    predict = lambda: engine.read(backbone, [head], bare, READING)  # noqa: E731
+    head.calibrate(predict, golds)
+    scores = head.score(predict(), golds)
+    assert all(0.0 <= value <= 1.0 for value in scores.values())
+    if head.kind != "qa":  # answers have no labels
+        assert any(value < 1.0 for value in head.score([*known, *known], golds).values())
+    assert all(0.0 <= v <= 1.0 for counts in head.per_label(predict(), golds).values() for v in counts.values())
+
+
+def strange(document):
+    """Return a document with other labels at the same places."""
+    renamed = {e: replace(e, label=f"strange {e.label}") for e in document.entities}
+    chains = {
+        c: replace(c, label=f"strange {c.label}", mentions=tuple(renamed.get(m, m) for m in c.mentions))
+        for c in document.chains
+    }
+    return replace(
+        document,
+        entities=tuple(renamed.values()),
+        slots=tuple(replace(s, label=f"strange {s.label}") for s in document.slots),
+        labels={key: replace(label, label=f"strange {label.label}") for key, label in document.labels.items()},
+        chains=tuple(chains.values()),
+        relations=tuple(
+            replace(
+                r,
+                subject=renamed.get(r.subject, r.subject),
+                object=renamed.get(r.object, r.object),
+                label=f"strange {r.label}",
+                property=None,
+            )
+            for r in document.relations
+        ),
+    )
+
+
+def test_the_order_of_the_data_on_disk_does_not_change_what_a_head_calls_its_labels(head):
+    turned = type(head).fit(golds_of(head.kind)[::-1], 16, {})
+    assert turned.config() == head.config()
+
+
 def test_an_unknown_kind_is_named_and_kinds_come_in_the_order_of_their_needs():
     with pytest.raises(RecipeError, match=r"'nre'.*ner"):
         head_class("nre")

@@ -142,6 +142,20 @@ def test_no_reader_lets_a_broken_file_through(format, broken, tmp_path):
         documents(f"{path}{PARTS.get(format, '')}", format)
 
 
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("nlpkit.data.files.FREE", 2**20)
+    path, bomb = tmp_path / f"data.{kind}", b'{"data": [' + b" " * 2**22 + b"]}"
+    if kind == "gz":
+        path.write_bytes(gzip.compress(bomb))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("data", bomb)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(DataError, match=r"unpacks to more than 1,048,576 bytes, over 100 times its size"):
+        documents(path if kind == "gz" else f"{path}#data", "squad" if kind == "gz" else "tsv")
+
+
 def test_parts_and_folders_are_asked_for_where_they_are(tmp_path):
     path = written(tmp_path, "conll")
     with pytest.raises(DataError, match="has no parts"):

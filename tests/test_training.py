@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from samples import EXAMPLES, born, passes
+from torch import nn
 
 import nlpkit
 from nlpkit import checkpoint, data, engine, recipes, training
@@ -167,8 +169,26 @@ def test_another_recipe_does_not_take_up_a_run(folder):
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_documents(folder, monkeypatch):
     monkeypatch.setattr("nlpkit.heads.ner.NerHead.loss", lambda self, hidden, *_: hidden.states.sum() * float("nan"))
-    with pytest.raises(DataError, match=r"nan at step 0 on the documents .*doc"):
+    with pytest.raises(DataError, match=r"loss is nan at step 0 on the documents .*doc"):
         nlpkit.train(RECIPE, data=folder, out=folder / "out")
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_and_the_last_good_state_is_kept(folder, monkeypatch):
+    run = training.Run(RECIPE, folder, folder / "out")
+    begun, clip = [], nn.utils.clip_grad_norm_
+
+    def broken(parameters, *args):
+        begun.append(1)
+        return clip(parameters, *args) if len(begun) < 4 else torch.tensor(float("inf"))
+
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", broken)
+    with pytest.raises(DataError, match=r"gradient is inf at step 3 on the documents .*doc.*lower the lr"):
+        run.fit()
+    good = {name: p.detach().clone() for name, p in run.parameters.items()}
+    other = training.Run(RECIPE, folder, folder / "out")
+    other.resume()
+    assert other.step == 3
+    assert all(torch.equal(p, good[name]) and p.isfinite().all() for name, p in other.parameters.items())
 
 
 def test_a_hold_out_that_takes_everything_is_refused(folder):
@@ -186,6 +206,12 @@ def test_a_hold_out_that_takes_everything_is_refused(folder):
         (lambda f: (f / "nlpkit.json").unlink(), "missing"),
         (lambda f: (f / "adapter_model.safetensors").unlink(), "no adapter in"),
         (lambda f: edit(f, format=99), "upgrade"),
+        (lambda f: (f / "nlpkit.json").write_text("[" * 100_000), "damaged"),
+        (lambda f: without(f / "head.safetensors", "ner.tagger.1.weight"), "head 'ner' whole: .*tagger.1.weight"),
+        (lambda f: without(f / "adapter_model.safetensors", ".weight"), "lacks base_model"),
+        (lambda f: head(f, labels=["PER", "LOC"]), "labels in another order"),
+        (lambda f: (written_before(f), head(f, hidden_width=10**15)), "describes no head 'ner'"),
+        (lambda f: (written_before(f), head(f, colour=3)), "describes no head 'ner'"),
         (lambda f: edit(f, backbone={"name": "x", "sha256": "1", "hidden_width": 8}), "trained on the backbone 'x'"),
     ],
 )
@@ -200,6 +226,24 @@ def test_a_damaged_folder_is_refused(trained, tmp_path, damage, message):
 def edit(folder, **changes):
     path = folder / "nlpkit.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def head(folder, **changes):
+    heads = json.loads((folder / "nlpkit.json").read_text())["heads"]
+    edit(folder, heads=heads | {"ner": heads["ner"] | changes})
+
+
+def without(file, name):
+    """Leave out the first tensor of a file whose name ends so."""
+    tensors = load_file(file)
+    del tensors[next(key for key in tensors if key.endswith(name))]
+    save_file(tensors, file, metadata={"format": "pt"})
+
+
+def written_before(folder):
+    """Take out of a file what it says of its heads, which older files do not say."""
+    file = folder / "head.safetensors"
+    save_file(load_file(file), file, metadata={"format": "pt"})
 
 
 def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path, monkeypatch):

@@ -6,13 +6,12 @@ people write. Relation ids get their English names from `rel_info.json` beside t
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlpkit.data.files import load_json
 from nlpkit.data.tokens import rebuild
 from nlpkit.errors import DataError
 from nlpkit.types import Chain, Document, Entity, Example, Mention, Relation
@@ -26,11 +25,7 @@ def read(path: Path) -> Iterator[Example]:
 
     """
     names = _relation_names(path.parent / "rel_info.json")
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as f:
-            records = json.load(f)
-    except (OSError, ValueError) as e:
-        raise DataError(f"{path} is not a JSON file: {e}") from e
+    records = load_json(path)
     if not isinstance(records, list):
         raise DataError(f"{path} holds {type(records).__name__}; a DocRED file is a list of documents")
     for number, record in enumerate(records):
@@ -43,7 +38,7 @@ def read(path: Path) -> Iterator[Example]:
 def _relation_names(path: Path) -> Mapping[str, str]:
     if not path.is_file():
         raise DataError(f"no {path}: the table of relation names (id -> English name) must lie beside the data file")
-    names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    names: dict[str, str] = load_json(path)
     return names
 
 

@@ -9,9 +9,34 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from nlpkit.errors import DataError
+
+FREE, RATIO = 64 * 2**20, 100
+"""A packed file may unpack to so many bytes, and beyond that to so many times its own size."""
+
+
+class _Bounded(io.RawIOBase):
+    """The bytes of a packed file, up to what an honest one may hold."""
+
+    def __init__(self, raw: IO[bytes] | gzip.GzipFile, packed: int) -> None:
+        super().__init__()
+        self._raw, self._left = raw, max(FREE, RATIO * packed)
+        self._said = (
+            f"it unpacks to more than {self._left:,} bytes, over {RATIO} times its size; if that is meant, unpack it"
+        )
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        read = self._raw.read(len(buffer))
+        self._left -= len(read)
+        if self._left < 0:
+            raise OSError(self._said)
+        buffer[: len(read)] = read
+        return len(read)
 
 
 @contextmanager
@@ -19,7 +44,8 @@ def opened(path: Path, member: str = "", *, encoding: str = "utf-8-sig") -> Iter
     """Open a text file, gzipped or not; `member` names the file to take out of a zip.
 
     Raises:
-        DataError: the file cannot be read, is not text in `encoding`, or the zip holds no such member.
+        DataError: the file cannot be read, is not text in `encoding`, unpacks to far more than it should, or the zip
+            holds no such member.
 
     """
     try:
@@ -29,15 +55,23 @@ def opened(path: Path, member: str = "", *, encoding: str = "utf-8-sig") -> Iter
                 if not member or not names:
                     allowed = ", ".join(n for n in archive.namelist() if not n.endswith("/"))
                     raise DataError(f"{path} holds no file {member!r}; write {path.name}#NAME with one of: {allowed}")
-                with archive.open(names[0]) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as file:
+                packed = archive.getinfo(names[0]).compress_size
+                with archive.open(names[0]) as raw, _text(_Bounded(raw, packed), encoding) as file:
                     yield file
+        elif path.suffix == ".gz":
+            with gzip.open(path) as unpacked, _text(_Bounded(unpacked, path.stat().st_size), encoding) as file:
+                yield file
         else:
-            with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding=encoding, newline="") as file:
+            with path.open(encoding=encoding, newline="") as file:
                 yield file
     except (OSError, EOFError, zipfile.BadZipFile) as e:
         raise DataError(f"cannot read {path}: {e}") from e
     except UnicodeDecodeError as e:
         raise DataError(f"{path} is not text in {encoding}: {e}; convert it to UTF-8") from e
+
+
+def _text(raw: io.RawIOBase, encoding: str) -> TextIO:
+    return io.TextIOWrapper(io.BufferedReader(raw, 2**20), encoding=encoding, newline="")
 
 
 def lines(path: Path, member: str = "", *, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
