@@ -1,0 +1,168 @@
+"""Recipes as they are: each trained with its adapter and, by the same code and budget, by full fine-tuning.
+
+    python recipes.py --data DATA train intent/banking77
+    python recipes.py --data DATA train intent/banking77 --full
+    python recipes.py --data DATA train intent/clinc150 --set backbone=smollm2 --set adapter.layers=top:10
+    python recipes.py
+
+`train` goes on where it stopped. Alone it shows the test scores of all that is trained and writes them to results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from _report import Row, show, write
+
+import nlpkit
+from nlpkit import checkpoint, recipes
+from nlpkit.recipes import Recipe
+from nlpkit.training import Progress
+
+FOLDERS = {
+    "intent/clinc150": "classification/clinc150",
+    "intent/banking77": "classification/banking77",
+    "sentiment/sst2": "classification/sst2",
+    "sentiment/chnsenticorp": "classification/chnsenticorp",
+    "slots/snips": "dialogue/snips",
+    "slots/atis": "dialogue/atis",
+    "ner/conll2003": "ner/conll2003",
+    "ner/wnut17": "ner/wnut17",
+    "ner/bc5cdr": "ner/bc5cdr",
+    "ner/resume-zh": "ner/resume-zh",
+    "relation/conll04": "re/conll04",
+    "relation/semeval2010": "re/semeval2010-task8",
+    "qa/squad": "qa/squad_v1.1",
+}
+"""Where under --data a recipe's files lie."""
+
+FULL = {"adapter.method": "full", "training.lr": 1e-4}
+"""What full fine-tuning changes: every weight moves, so by smaller steps."""
+
+
+def main() -> None:
+    """Train one recipe, or show what is trained."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of the data sets")
+    parser.add_argument("--quick", action="store_true", help="nothing is written")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the trained folders are")
+    verbs = parser.add_subparsers(dest="verb")
+    train = verbs.add_parser("train")
+    train.add_argument("recipe", choices=FOLDERS)
+    train.add_argument("--full", action="store_true")
+    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe")
+    arguments = parser.parse_args()
+    if arguments.verb is None:
+        table(arguments.runs, quick=arguments.quick)
+        return
+    changes = {key: parsed(value) for key, _, value in (change.partition("=") for change in arguments.set)}
+    recipe = changed(recipes.find(arguments.recipe), (FULL if arguments.full else {}) | changes)
+    out = arguments.runs / label(arguments.recipe, arguments.full, changes)
+    nlpkit.train(recipe, data=arguments.data / FOLDERS[arguments.recipe], out=out, progress=Printed())
+    print(json.dumps(checkpoint.account(out)["scores"]["test"]))
+
+
+def parsed(value: str) -> Any:
+    """Return a number where the text is one."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with some keys ("adapter.rank") changed."""
+    plain = recipe.to_dict()
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        inner = plain
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    if "backbone" in changes:
+        plain.pop("backbone_sha256", None)
+    adapter = plain["adapter"]
+    plain["adapter"] = {
+        k: v for k, v in adapter.items() if k in {"method", "attention", *recipes.METHODS[adapter["method"]]}
+    }
+    return recipes.from_dict(plain, name=recipe.name)
+
+
+def label(name: str, full: bool, changes: Mapping[str, Any]) -> str:
+    """Return the name of a run's folder."""
+    parts = [name.replace("/", "-"), *(["full"] if full else []), *(f"{k}={v}" for k, v in sorted(changes.items()))]
+    return "+".join(part.replace(":", "") for part in parts)
+
+
+class Printed:
+    """Print a line a minute, and one for each epoch."""
+
+    def __init__(self) -> None:
+        self.epoch, self.last = -1, time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Print where training is."""
+        if progress.epoch == self.epoch and time.monotonic() - self.last < 60:
+            return
+        self.epoch, self.last = progress.epoch, time.monotonic()
+        dev = {name: round(value, 4) for name, value in progress.dev.items()}
+        left = f"{progress.seconds_left:.0f} s left"
+        print(progress.epoch, f"{progress.step}/{progress.steps}", f"{progress.loss:.4f}", left, dev, flush=True)
+
+
+def table(runs: Path, *, quick: bool) -> None:
+    """Show the test scores of all trained recipes and write benchmarks/results/recipes.json."""
+    if not runs.is_dir():
+        print(f"nothing is trained in {runs}; begin with: recipes.py train RECIPE")
+        return
+    rows: list[Row] = []
+    behind: dict[str, float] = {}
+    found = {folder.name: checkpoint.account(folder) for folder in sorted(runs.iterdir()) if trained(folder)}
+    for name, account in found.items():
+        goals, scores = account["recipe"].get("goals", {}), account["scores"]["test"]
+        rows += [Row(f"{name}: {metric}", scores[metric], "", goal) for metric, goal in goals.items()]
+        full = found.get(f"{name}+full")
+        if full:
+            points = [100 * (full["scores"]["test"][metric] - scores[metric]) for metric in goals]
+            behind[name] = statistics.mean(points)
+            rows.append(Row(f"{name}: points behind full fine-tuning", behind[name], ""))
+    rows += seeds(found)
+    if behind:
+        rows.append(Row("points behind full fine-tuning, mean", statistics.mean(behind.values()), "", 1.0))
+    show("Recipes", rows)
+    if not quick:
+        write("recipes", rows, "the test part of each recipe's data")
+
+
+def trained(folder: Path) -> bool:
+    """Say whether a folder's training has ended."""
+    return (folder / "nlpkit.json").is_file()
+
+
+def seeds(found: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """Return the means over seeds, where a recipe was trained with several."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for name, account in found.items():
+        groups.setdefault(name.partition("+training.seed=")[0], []).append(account)
+    return [
+        Row(f"{name}: {metric}, mean of {len(group)} seeds", statistics.mean(values), "", goal, spread(values))
+        for name, group in groups.items()
+        if len(group) > 1
+        for metric, goal in group[0]["recipe"].get("goals", {}).items()
+        for values in [[account["scores"]["test"][metric] for account in group]]
+    ]
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return how far apart the values are."""
+    return max(values) - min(values)
+
+
+if __name__ == "__main__":
+    main()
