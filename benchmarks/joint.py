@@ -61,9 +61,9 @@ def main() -> None:
 def on_dev(adapter: Path, folder: Path) -> dict[str, float]:
     """Return an adapter's scores on the documents that were kept aside for choosing."""
     task = checkpoint.load(adapter)
-    documents = split(task.recipe, folder)[1]
+    documents = split(task.recipe.data, folder)[1]
     with task.adapted.using(task.name) as model:
-        return scores_of(model, task.heads, documents, task.reading)[0]
+        return scores_of(model, task.heads, documents, task.reading, by_kind=True)[0]
 
 
 def rows_of(name: str, scores: Mapping[str, float], goals: Mapping[str, float]) -> list[Row]:

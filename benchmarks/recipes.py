@@ -36,6 +36,7 @@ FOLDERS = {
     "ner/wnut17": "ner/wnut17",
     "ner/bc5cdr": "ner/bc5cdr",
     "ner/resume-zh": "ner/resume-zh",
+    "relation/wikipedia": "re/re-docred",
     "relation/conll04": "re/conll04",
     "relation/semeval2010": "re/semeval2010-task8",
     "qa/squad": "qa/squad_v1.1",
@@ -85,6 +86,7 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         for part in path:
             inner = inner.setdefault(part, {})
         inner[last] = value
+    plain["options"] = {head: table for head, table in plain["options"].items() if head in plain["heads"]}
     if "backbone" in changes:
         plain.pop("backbone_sha256", None)
     adapter = plain["adapter"]

@@ -36,8 +36,8 @@ def card(account: Mapping[str, Any]) -> str:
         f"| adapter | {_adapter(recipe['adapter'])} |",
         f"| parameters | {parameters['adapter']:,} in the adapter, {parameters['heads']:,} in the heads |",
         f"| size | {account['bytes'] / 1e6:.1f} MB (fp16 safetensors) |",
-        f"| data | {recipe['data']['format']}: {recipe['data']['train']}, {documents.get('train', 0)} documents "
-        f"to train on, {documents.get('dev', 0)} to choose on |",
+        f"| data | {_data(recipe)}, {documents.get('train', 0)} documents to train on, {documents.get('dev', 0)} to "
+        "choose on |",
         f"| licence | {recipe['licence']} |\n",
         _scores(account),
         "## Labels\n",
@@ -45,6 +45,15 @@ def card(account: Mapping[str, Any]) -> str:
         '## Load\n\n```python\nimport nlpkit\n\nkit = nlpkit.load("path/to/this/folder")\n```\n',
     ]
     return "\n".join(parts)
+
+
+def _data(recipe: Mapping[str, Any]) -> str:
+    """Say from which files was learnt, and of several what."""
+    sets = [recipe["data"], *recipe.get("more", ())]
+    said = [f"{spec['format']}: {spec['train']}" for spec in sets]
+    if len(sets) > 1:
+        said = [f"{', '.join(spec['heads'])} from {files}" for spec, files in zip(sets, said, strict=True)]
+    return "; ".join(said)
 
 
 def _adapter(spec: Mapping[str, Any]) -> str:
@@ -71,8 +80,11 @@ def _scores(account: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def label_names(config: Mapping[str, Any]) -> list[str]:
+    """Return the names of a head's labels, of its intents too; none where it finds spans without a label."""
+    return [*config.get("relations", {}).values(), *config.get("labels", ()), *config.get("intents", ())]
+
+
 def _labels(kind: str, config: Mapping[str, Any]) -> str:
-    relations = config.get("relations")
-    if relations:
-        return f"`{kind}`: " + ", ".join(f"{name} ({key})" for key, name in relations.items()) + "\n"
-    return f"`{kind}`: " + ", ".join(config["labels"]) + "\n"
+    names = [f"{name} ({key})" for key, name in config.get("relations", {}).items() if name != key]
+    return f"`{kind}`: {', '.join(names or label_names(config)) or 'a span of the text'}\n"

@@ -38,18 +38,29 @@ def evaluate(
 
     Args:
         adapter: an adapter folder, or the name of a shipped one.
-        data: the file to read, or the folder that holds the test file of the adapter's recipe.
+        data: the file to read (of a joint recipe: of its first data set), or the folder that holds the test files of
+            the adapter's recipe.
         format: the file's format; by default that of the adapter's recipe.
         backbone: a loaded backbone to use; by default the one that the adapter names is loaded.
 
     """
     loaded = checkpoint.load(checkpoint.locate(adapter), backbone)
-    spec = loaded.recipe.data
-    path = located(data, spec.test or spec.train, format or spec.format)
-    golds = [e.document for e in read(path, format or spec.format)]
-    with loaded.adapted.using(loaded.name) as model:
-        scores, per_label = scores_of(model, loaded.heads, golds, loaded.reading)
-    return Evaluation(loaded.recipe.name, path.name, len(golds), scores, per_label)
+    sets = loaded.recipe.sets if Path(data).is_dir() else loaded.recipe.sets[:1]
+    whole = Evaluation(loaded.recipe.name, "", 0, {}, {})
+    for spec in sets:
+        path = located(Path(data) / spec.folder, spec.test or spec.train, format or spec.format)
+        golds = [e.document for e in read(path, format or spec.format)]
+        heads = [head for head in loaded.heads if head.kind in spec.heads]
+        with loaded.adapted.using(loaded.name) as model:
+            scores, per_label = scores_of(model, heads, golds, loaded.reading, by_kind=len(loaded.heads) > 1)
+        whole = Evaluation(
+            whole.task,
+            f"{whole.data}, {path.name}" if whole.data else path.name,
+            whole.n + len(golds),
+            whole.scores | scores,
+            whole.per_label | per_label,
+        )
+    return whole
 
 
 def texts_of(golds: Sequence[Document], heads: Sequence[Head]) -> list[Document]:
@@ -65,18 +76,19 @@ def given_to(head: Head, gold: Document) -> Document:
 
 
 def scores_of(
-    model: Backbone, heads: Sequence[Head], golds: Sequence[Document], reading: Reading
+    model: Backbone, heads: Sequence[Head], golds: Sequence[Document], reading: Reading, *, by_kind: bool
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Score all heads together from raw text, and those that need others once more with the gold results given.
 
     Where those others are not among the heads, there is no raw text to score from: the gold results are given.
+    `by_kind` puts the kind of the head before the name of each metric.
     """
     found = engine.read(model, heads, texts_of(golds, heads), reading)
     kinds = {head.kind for head in heads}
     scores: dict[str, float] = {}
     per_label: dict[str, dict[str, float]] = {}
     for head in heads:
-        prefix = f"{head.kind}_" if len(heads) > 1 else ""
+        prefix = f"{head.kind}_" if by_kind else ""
         scores |= {f"{prefix}{k}": v for k, v in head.score(found, golds).items()}
         if head.needs and kinds.issuperset(head.needs):
             given = engine.read(model, [head], [given_to(head, d) for d in golds], reading)

@@ -71,7 +71,7 @@ class Kit:
 
         One pass a text for each distinct adapter; the layers below the lowest one that an adapter changes run once
         for all. A text of any length is covered whole, by overlapping windows. A text without words gives an empty
-        Document. A task that answers a query reads only the Documents that have one.
+        Document. A head that answers a query reads only the Documents that have one.
 
         Args:
             texts: a string or Document, or a list of them.
@@ -88,14 +88,12 @@ class Kit:
         found: list[list[tuple[str, Document]]] = [[] for _ in documents]
         chosen = [self._task(name) for name in (self.tasks if tasks is None else tasks)]
         for queried in (False, True):
-            group = [task for task in chosen if _reads_query(task) is queried]
+            jobs = [job for task in chosen if (job := _job(task, queried)).heads]
             numbers = [n for n, d in enumerate(documents) if d.query or not queried]
             bare = [d if queried else replace(d, query="") for d in (documents[n] for n in numbers)]
-            if group:
-                results = engine.read_together(self.adapted, [_job(task) for task in group], bare)
-                for task, read in zip(group, results, strict=True):
-                    for n, document in zip(numbers, read, strict=True):
-                        found[n].append((task.name, document))
+            for job, read in zip(jobs, engine.read_together(self.adapted, jobs, bare) if jobs else (), strict=True):
+                for n, document in zip(numbers, read, strict=True):
+                    found[n].append((job.adapter or "", document))
         return [combined(document, parts) for document, parts in zip(documents, found, strict=True)]
 
     def mixed(self, texts: Sequence[str] | Sequence[Document], tasks: Sequence[str]) -> list[Document]:
@@ -113,11 +111,18 @@ class Kit:
         if len(texts) != len(tasks):
             raise InputError(f"{len(texts)} texts and {len(tasks)} tasks; give each text the name of its task")
         chosen = [self._task(name) for name in tasks]
-        jobs = {task.name: _job(task) for task in chosen}
         documents = documents_of(texts)
-        given = [d if _reads_query(t) else replace(d, query="") for d, t in zip(documents, chosen, strict=True)]
-        read = engine.read_mixed(self.adapted, [jobs[task.name] for task in chosen], given)
-        return [combined(d, [(task.name, r)]) for d, task, r in zip(documents, chosen, read, strict=True)]
+        found: list[list[tuple[str, Document]]] = [[] for _ in documents]
+        for queried in (False, True):
+            jobs = {task.name: _job(task, queried) for task in chosen}
+            wanted = [jobs[task.name] for task in chosen]
+            numbers = [n for n, d in enumerate(documents) if wanted[n].heads and (d.query or not queried)]
+            bare = [d if queried else replace(d, query="") for d in (documents[n] for n in numbers)]
+            for n, document in zip(
+                numbers, engine.read_mixed(self.adapted, [wanted[n] for n in numbers], bare), strict=True
+            ):
+                found[n].append((chosen[n].name, document))
+        return [combined(document, parts) for document, parts in zip(documents, found, strict=True)]
 
     def _task(self, name: str) -> Task:
         if name not in self.tasks:
@@ -310,9 +315,6 @@ class Kit:
         return task
 
 
-def _job(task: Task) -> engine.Job:
-    return engine.Job(task.name, task.heads, task.reading)
-
-
-def _reads_query(task: Task) -> bool:
-    return any(head.reads_query for head in task.heads)
+def _job(task: Task, queried: bool) -> engine.Job:
+    """Return what those heads of a task do that read the query beside the text, or those that read the text alone."""
+    return engine.Job(task.name, [head for head in task.heads if head.reads_query is queried], task.reading)

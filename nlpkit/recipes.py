@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
@@ -74,7 +74,8 @@ class DataSpec:
     `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
     are drawn with `seed` and kept aside for choosing, with all that has the same texts. With `deduplicate`, training
     texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, drawn with `seed`;
-    0 means all.
+    0 means all. Where a recipe has several data sets, `heads` names the heads that learn from this one, and `folder`
+    is where it lies below `--data`.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -85,6 +86,8 @@ class DataSpec:
     deduplicate: bool = False
     sample: Annotated[int, _NOT_NEGATIVE] = 0
     seed: Annotated[int, _NOT_NEGATIVE] = 13
+    heads: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,9 @@ class TrainingSpec:
 
     `warmup` is a share of all steps; `batch_tokens`, `window` and `stride` count the backbone's pieces
     (neighbouring windows overlap by `window - stride`); `hide` is the share of pieces replaced by the mask piece
-    in each step, so that entities are told by what stands around them, not by heart.
+    in each step, so that entities are told by what stands around them, not by heart. Of several data sets with n_k
+    batches each, the next batch is of set k with probability n_k^(1/`temperature`) over the sum of these (Devlin 2019,
+    for languages): 1 takes them as large as they are, more evens them out.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -127,6 +132,7 @@ class TrainingSpec:
     stride: Annotated[int, _POSITIVE] = 128
     seed: Annotated[int, _NOT_NEGATIVE] = 13
     hide: Annotated[float, _FRACTION] = 0.0
+    temperature: Annotated[float, _POSITIVE] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,8 @@ class Recipe:
     """What to learn: the heads, the data, the backbone, the adapter, the budget and the scores to reach.
 
     `options` holds a table of settings for each head; the head says which it knows. `goals` holds the
-    least score to reach on the test file, by metric.
+    least score to reach on the test file, by metric. `more` are further data sets with heads of their own: a joint
+    recipe, which trains all its heads on one adapter.
     """
 
     name: str
@@ -148,11 +155,18 @@ class Recipe:
     training: TrainingSpec = field(default_factory=TrainingSpec)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     goals: Mapping[str, float] = field(default_factory=dict)
+    more: tuple[DataSpec, ...] = ()
+
+    @property
+    def sets(self) -> tuple[DataSpec, ...]:
+        """All data sets, each with the heads that learn from it."""
+        return tuple(replace(spec, heads=spec.heads or self.heads) for spec in (self.data, *self.more))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON types, without adapter keys that mean nothing; `from_dict` reads it back."""
         table = _without_nones(asdict(self))
         table["adapter"] = {k: v for k, v in table["adapter"].items() if k in _known(self.adapter)}
+        table["more"] = [_without_nones(asdict(spec)) for spec in self.more]
         return table
 
 
@@ -254,6 +268,10 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
         rule = None
     if isinstance(hint, type) and is_dataclass(hint):
         return _read(hint, value, source, f"{key}.")
+    if get_origin(hint) is tuple and is_dataclass(inner := get_args(hint)[0]) and isinstance(inner, type):
+        if not isinstance(value, list | tuple):
+            raise _wrong(source, key, value, f"tables [[{key}]]")
+        return tuple(_read(inner, item, source, f"{key}[{n}].") for n, item in enumerate(value))
     if get_origin(hint) is Mapping:
         return _mapping(get_args(hint)[1], value, source, key)
     typed = _typed(hint, value)
@@ -321,8 +339,15 @@ def _check_whole(recipe: Recipe, source: str) -> None:
     if training.stride > training.window:
         at_most = f"at most training.window ({training.window}), or text is skipped"
         raise _wrong(source, "training.stride", training.stride, at_most)
-    if data.dev is not None and data.hold_out:
-        raise _wrong(source, "data.hold_out", data.hold_out, "0 where data.dev names a file")
+    for spec in (data, *recipe.more):
+        if spec.dev is not None and spec.hold_out:
+            raise _wrong(source, "data.hold_out", spec.hold_out, "0 where data.dev names a file")
+    named = [head for spec in recipe.sets for head in spec.heads]
+    if sorted(named) != sorted(recipe.heads):
+        raise RecipeError(
+            f"{source}: the data sets train {', '.join(named)}; allowed: each of {', '.join(recipe.heads)} by one data "
+            "set (name them in the key 'heads' of [data] and of each [[more]])"
+        )
     for head in recipe.options:
         if head not in recipe.heads:
             allowed = ", ".join(recipe.heads)

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -22,9 +24,8 @@ from torch import Tensor, nn
 from nlpkit import checkpoint, engine, recipes
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
-from nlpkit.data import exists, read
-from nlpkit.data.batches import token_budget
-from nlpkit.data.splits import split
+from nlpkit.data.batches import mixed, token_budget
+from nlpkit.data.splits import split, tests
 from nlpkit.engine import Reading
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.evaluation import given_to, scores_of, texts_of
@@ -93,36 +94,59 @@ class Run:
         self.state_folder = out / ".training"
         spec = recipe.training
         torch.manual_seed(spec.seed)
-        self.train_docs, self.dev_docs = split(recipe, folder)
+        parts = [split(spec, folder) for spec in recipe.sets]
+        self.train_docs = [d for train, _ in parts for d in train]
+        self.dev_docs = [dev for _, dev in parts]
         backbone = Backbone.from_pretrained(recipe.backbone, sha256=recipe.backbone_sha256)
         self.adapted = Adapted(backbone)
         self.adapted.add(ADAPTER, recipe.adapter)
+        home = {kind: n for n, spec in enumerate(recipe.sets) for kind in spec.heads}
         self.heads = [
-            head_class(kind).fit(self.train_docs, backbone.hidden_width, recipe.options.get(kind, {}))
+            head_class(kind).fit(parts[home[kind]][0], backbone.hidden_width, recipe.options.get(kind, {}))
             for kind in in_order(recipe.heads)
         ]
+        self.learners = [[n for n, h in enumerate(self.heads) if home[h.kind] == k] for k in range(len(parts))]
         for module in self._modules:
             quicken(module)
         self.reading = Reading(spec.window, spec.window - spec.stride)
-        golds = [[head.gold(d) for d in self.train_docs] for head in self.heads]
         draws = random.Random(spec.seed)
-        self.windows = [
-            w
-            for n, d in enumerate(self.train_docs)
-            for w in self.reading.windows(backbone, d, n)
-            if _worth(self.heads, w, [gold[n] for gold in golds], draws.random())
-        ]
-        if not self.windows:
-            raise DataError(f"no text to train on in {folder / recipe.data.train}")
-        self.targets = {
-            id(w): [head.targets(w, golds[h][w.document]) for h, head in enumerate(self.heads)] for w in self.windows
-        }
+        self.windows: list[list[Window]] = []
+        self.targets: dict[int, list[Any]] = {}
+        self._set_of: list[int] = []
+        for number, (train, _) in enumerate(parts):
+            self.windows.append(self._worth_reading(train, len(self._set_of), self.learners[number], draws))
+            self._set_of += [number] * len(train)
+            if not self.windows[-1]:
+                raise DataError(
+                    f"no text to train on in {folder / recipe.sets[number].folder / recipe.sets[number].train}"
+                )
         self.parameters = dict(self._named_parameters())
         self.optimizer = self._optimizer()
         self._trunks: Trunks | None = None
-        self.epoch_steps = len(list(token_budget(self.windows, spec.batch_tokens, random.Random(spec.seed))))
+        self.epoch_steps = sum(
+            len(list(token_budget(windows, spec.batch_tokens, random.Random(spec.seed)))) for windows in self.windows
+        )
         self.steps = self.epoch_steps * spec.epochs
         self.step, self.best, self.dev = 0, -1.0, dict[str, float]()
+
+    def _worth_reading(
+        self, documents: Sequence[Document], first: int, learners: Sequence[int], draws: random.Random
+    ) -> list[Window]:
+        """Return a data set's windows that are worth training on, and note their targets for the heads that learn.
+
+        `first` is the number of the first document among those of all sets.
+        """
+        heads = [self.heads[n] for n in learners]
+        kept = []
+        for number, document in enumerate(documents, first):
+            golds = [head.gold(document) for head in heads]
+            for window in self.reading.windows(self.adapted.backbone, document, number):
+                draw = draws.random()
+                if any(worth(head, window, gold, draw) for head, gold in zip(heads, golds, strict=True)):
+                    kept.append(window)
+                    targets = [head.targets(window, gold) for head, gold in zip(heads, golds, strict=True)]
+                    self.targets[id(window)] = targets
+        return kept
 
     def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         yield from ((f"adapter.{n}", p) for n, p in self.adapted.named_parameters(ADAPTER))
@@ -160,7 +184,9 @@ class Run:
         lowest = self.adapted.lowest_layer(ADAPTER)
         if lowest and not self.recipe.training.hide and self.step < self.steps:
             with products():
-                self._trunks = Trunks(self.adapted.backbone, self.windows, lowest, self.state_folder / "trunk.npy")
+                self._trunks = Trunks(
+                    self.adapted.backbone, [*chain(*self.windows)], lowest, self.state_folder / "trunk.npy"
+                )
         began, first, saved = time.monotonic(), self.step, time.monotonic()
         try:
             while self.step < self.steps:
@@ -191,11 +217,9 @@ class Run:
         """Yield the batches of the present epoch that are still to come."""
         spec = self.recipe.training
         epoch, done = divmod(self.step, self.epoch_steps)
-        batches = list(token_budget(self.windows, spec.batch_tokens, random.Random(spec.seed * 1000 + epoch)))
-        # Shuffling may cut an epoch into a batch more or less: the plan counts `epoch_steps` for each.
-        while len(batches) < self.epoch_steps:
-            batches.append(batches[len(batches) % 7])
-        yield from batches[done : self.epoch_steps]
+        rng = random.Random(spec.seed * 1000 + epoch)
+        batches = mixed(self.windows, spec.batch_tokens, self.epoch_steps, spec.temperature, rng)
+        yield from islice(batches, done, None)
 
     def _train_step(self, batch: list[Window]) -> float:
         spec = self.recipe.training
@@ -205,14 +229,15 @@ class Run:
             module.train()
         with self.adapted.using(ADAPTER) as model, products():
             self.adapted.trainable(ADAPTER, True)
+            heads = [self.heads[n] for n in self.learners[self._set_of[batch[0].document]]]
             hidden = model.hidden(
                 batch,
-                attention=any(h.reads_attention for h in self.heads),
+                attention=any(h.reads_attention for h in heads),
                 hide=spec.hide,
                 given=self._trunks.of(batch) if self._trunks else None,
             )
             loss = torch.stack(
-                [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(self.heads)]
+                [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(heads)]
             ).sum()
             self._check_finite("loss", loss, batch)
             self.optimizer.zero_grad()
@@ -254,9 +279,10 @@ class Run:
         self._ready()
         scores: dict[str, float] = {}
         with self.adapted.using(ADAPTER) as model:
-            for head in self.heads if self.dev_docs else []:
-                found = engine.read(model, [head], [given_to(head, d) for d in self.dev_docs], self.reading)
-                scores |= {f"{head.kind}_{k}": v for k, v in head.score(found, self.dev_docs).items()}
+            for golds, learners in zip(self.dev_docs, self.learners, strict=True):
+                for head in (self.heads[n] for n in learners if golds):
+                    found = engine.read(model, [head], [given_to(head, d) for d in golds], self.reading)
+                    scores |= {f"{head.kind}_{k}": v for k, v in head.score(found, golds).items()}
         return scores
 
     def _save(self, name: str) -> None:
@@ -312,22 +338,26 @@ class Run:
         with torch.no_grad():
             for parameter in self.parameters.values():
                 parameter.copy_(parameter.half().float())
-        golds = self.dev_docs or self.train_docs
-        with self.adapted.using(ADAPTER) as model:
-            for n, head in enumerate(self.heads):
-                heads = self.heads[: n + 1]
-                head.calibrate(partial(engine.read, model, heads, texts_of(golds, heads), self.reading), golds)
-            scores = {"dev": scores_of(model, self.heads, golds, self.reading)[0]}
-            test = self.recipe.data.test and self.folder / self.recipe.data.test
-            if test and exists(test):
-                tests = [e.document for e in read(test, self.recipe.data.format)]
-                scores["test"] = scores_of(model, self.heads, tests, self.reading)[0]
-        sizes = {"train": len(self.train_docs), "dev": len(self.dev_docs)}
+        scores: dict[str, dict[str, float]] = {"dev": {}}
+        for number, (spec, learners) in enumerate(zip(self.recipe.sets, self.learners, strict=True)):
+            own = [d for n, d in zip(self._set_of, self.train_docs, strict=True) if n == number]
+            golds, heads = self.dev_docs[number] or own, [self.heads[n] for n in learners]
+            self._calibrate(heads, golds)
+            scores["dev"] |= self._scores(heads, golds)
+            if reported := tests(spec, self.folder):
+                scores["test"] = scores.get("test", {}) | self._scores(heads, reported)
+        sizes = {"train": len(self.train_docs), "dev": sum(map(len, self.dev_docs))}
         checkpoint.save(
             checkpoint.Task(ADAPTER, self.recipe, self.adapted, self.heads, self.reading, scores, sizes), self.out
         )
         return self.out
 
+    def _calibrate(self, heads: Sequence[Head], golds: Sequence[Document]) -> None:
+        with self.adapted.using(ADAPTER) as model:
+            for n, head in enumerate(heads):
+                first = heads[: n + 1]
+                head.calibrate(partial(engine.read, model, first, texts_of(golds, first), self.reading), golds)
 
-def _worth(heads: Sequence[Head], window: Window, golds: Sequence[Document], draw: float) -> bool:
-    return any(worth(head, window, gold, draw) for head, gold in zip(heads, golds, strict=True))
+    def _scores(self, heads: Sequence[Head], golds: Sequence[Document]) -> dict[str, float]:
+        with self.adapted.using(ADAPTER) as model:
+            return scores_of(model, heads, golds, self.reading, by_kind=len(self.heads) > 1)[0]

@@ -39,8 +39,8 @@ def test_gold_chains_are_given_where_no_head_finds_them(folder):
 def test_texts_of_dev_and_test_are_dropped_from_training_when_asked(folder):
     plain = recipes.from_dict(TABLE, name="a")
     clean = recipes.from_dict({**TABLE, "data": {**TABLE["data"], "deduplicate": True}}, name="b")
-    assert len(split(plain, folder)[0]) == len(EXAMPLES)
-    documents, dev = split(clean, folder)
+    assert len(split(plain.data, folder)[0]) == len(EXAMPLES)
+    documents, dev = split(clean.data, folder)
     assert len(dev) == 3
     assert {d.text for d in documents} == {e.document.text for e in EXAMPLES[6:]}
 
@@ -49,13 +49,13 @@ def test_no_text_is_on_both_sides_of_what_is_held_out_and_a_sample_is_of_the_res
     twice = [*EXAMPLES, *EXAMPLES]
     monkeypatch.setitem(data.READERS, "sample", lambda path: iter(twice))
     table = {**TABLE, "data": {"format": "sample", "train": "train", "hold_out": 4}}
-    documents, dev = split(recipes.from_dict(table, name="a"), folder)
+    documents, dev = split(recipes.from_dict(table, name="a").data, folder)
     assert len(dev) == 4
     assert not {d.text for d in documents} & {d.text for d in dev}
     sampled = {**table, "data": {**table["data"], "sample": 5}}
-    few, same = split(recipes.from_dict(sampled, name="b"), folder)
+    few, same = split(recipes.from_dict(sampled, name="b").data, folder)
     assert len(few) == 5
     assert same == dev
     assert all(d in documents for d in few)
     more = {**table, "data": {**table["data"], "sample": 5000}}
-    assert split(recipes.from_dict(more, name="c"), folder)[0] == documents
+    assert split(recipes.from_dict(more, name="c").data, folder)[0] == documents

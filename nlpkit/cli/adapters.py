@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from nlpkit.card import label_names
 from nlpkit.cli.output import emit, show_table
 
 
@@ -32,16 +33,12 @@ def describe(name: str, account: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "task": "+".join(account["heads"]),
-        "labels": [label for head in account["heads"].values() for label in _labels(head)],
+        "labels": [label for head in account["heads"].values() for label in label_names(head)],
         "backbone": account["backbone"]["name"],
         "scores": scores.get("test") or scores.get("dev", {}),
         "licence": account["recipe"]["licence"],
         "bytes": account["bytes"],
     }
-
-
-def _labels(head: Mapping[str, Any]) -> list[str]:
-    return list(head["relations"].values()) if "relations" in head else list(head["labels"])
 
 
 def _scores(scores: Mapping[str, float]) -> str:

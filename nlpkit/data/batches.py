@@ -26,3 +26,22 @@ def token_budget(windows: Sequence[Window], pieces: int, rng: random.Random | No
     if rng:
         rng.shuffle(batches)
     yield from batches
+
+
+def mixed(
+    sets: Sequence[Sequence[Window]], pieces: int, n_batches: int, temperature: float, rng: random.Random
+) -> Iterator[list[Window]]:
+    """Yield so many batches, each of one of the sets, drawn with temperature (see `nlpkit.recipes.TrainingSpec`).
+
+    Of a single set they come as `token_budget` gives them. A set that is used up begins anew, in another order.
+    """
+    streams = [_again(windows, pieces, rng) for windows in sets]
+    sizes = [sum(1 for _ in token_budget(windows, pieces)) for windows in sets]
+    weights = [size ** (1 / temperature) for size in sizes]
+    for _ in range(n_batches):
+        yield next(streams[rng.choices(range(len(sets)), weights)[0] if len(sets) > 1 else 0])
+
+
+def _again(windows: Sequence[Window], pieces: int, rng: random.Random) -> Iterator[list[Window]]:
+    while True:
+        yield from token_budget(windows, pieces, rng)

@@ -6,20 +6,20 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from nlpkit.data import read
+from nlpkit.data import exists, read
 from nlpkit.errors import DataError
-from nlpkit.recipes import Recipe
+from nlpkit.recipes import DataSpec
 from nlpkit.types import Document
 
 
-def split(recipe: Recipe, folder: Path) -> tuple[list[Document], list[Document]]:
-    """Return the documents to train on and those to choose on."""
-    spec = recipe.data
+def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
+    """Return the documents of a data set to train on and those to choose on; `data` is the folder of all sets."""
+    folder = data / spec.folder
     documents = [e.document for e in read(folder / spec.train, spec.format)]
     if spec.dev:
         dev = [e.document for e in read(folder / spec.dev, spec.format)]
     else:
-        documents, dev = _held_out(recipe, documents)
+        documents, dev = _held_out(spec, documents)
     if spec.deduplicate:
         tests = [e.document for e in read(folder / spec.test, spec.format)] if spec.test else []
         apart = {(d.query, d.text) for d in (*dev, *tests)}
@@ -29,15 +29,21 @@ def split(recipe: Recipe, folder: Path) -> tuple[list[Document], list[Document]]
     return documents, dev
 
 
-def _held_out(recipe: Recipe, documents: Sequence[Document]) -> tuple[list[Document], list[Document]]:
-    if recipe.data.hold_out >= len(documents):
+def tests(spec: DataSpec, data: Path) -> list[Document]:
+    """Return the documents to report on; none where there is no such file."""
+    path = spec.test and data / spec.folder / spec.test
+    return [e.document for e in read(path, spec.format)] if path and exists(path) else []
+
+
+def _held_out(spec: DataSpec, documents: Sequence[Document]) -> tuple[list[Document], list[Document]]:
+    if spec.hold_out >= len(documents):
         raise DataError(
-            f"data.hold_out = {recipe.data.hold_out} leaves nothing of the {len(documents)} documents in "
-            f"{recipe.data.train} to train on; allowed: 0 to {len(documents) - 1}"
+            f"data.hold_out = {spec.hold_out} leaves nothing of the {len(documents)} documents in "
+            f"{spec.train} to train on; allowed: 0 to {len(documents) - 1}"
         )
     order = list(range(len(documents)))
-    random.Random(recipe.data.seed).shuffle(order)
-    aside = set(order[: recipe.data.hold_out])
+    random.Random(spec.seed).shuffle(order)
+    aside = set(order[: spec.hold_out])
     dev = [d for n, d in enumerate(documents) if n in aside]
     seen = {d.text for d in dev}
     return [d for d in documents if d.text not in seen], dev

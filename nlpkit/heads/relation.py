@@ -32,6 +32,7 @@ from nlpkit.text import Window
 from nlpkit.types import Chain, Document, Entity, Mention, Relation, Span
 
 _TYPE_WIDTH = 32
+_AT_ONCE = 256
 _CHAINS = ("coreference", "mentions")
 _OPTIONS = ("width", "block", "dropout", "cues", "exclusive", "chains")
 _FLOOR = 0.02
@@ -210,8 +211,9 @@ class RelationHead(nn.Module):
         """Return the grouped bilinear scores, the threshold class first. *Shape:* (n_pairs, n_relations + 1)."""
         left = left.view(len(left), -1, self.block, 1)
         right = right.view(len(right), -1, 1, self.block)
-        logits: Tensor = self.bilinear((left * right).flatten(1))
-        return logits
+        # A pair has width x block products: some hundred pairs at once stay in the processor's cache.
+        parts = zip(left.split(_AT_ONCE), right.split(_AT_ONCE), strict=True)
+        return torch.cat([self.bilinear((one * other).flatten(1)) for one, other in parts])
 
     def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[Pairs]) -> Tensor:
         """Return the adaptive-threshold loss (`exclusive`: the cross-entropy), averaged over pairs."""
