@@ -13,6 +13,8 @@ FOLDERS = {
     "ner/wnut17": Path("ner/wnut17"),
     "ner/bc5cdr": Path("ner/bc5cdr"),
     "intent/clinc150": Path("classification/clinc150"),
+    "intent/banking77": Path("classification/banking77"),
+    "relation/semeval2010": Path("re/semeval2010-task8"),
 }
 """Where under --data an adapter's files lie; `relation/wikipedia` is measured by joint.py."""
 

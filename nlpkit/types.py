@@ -6,16 +6,20 @@ A score is a calibrated probability in [0, 1], or None where there is none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from nlpkit.errors import MissingExtraError
+from nlpkit.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 MentionKind = Literal["name", "pronoun", "nominal"]
+
+
+_MARK = re.compile(r"<(e[12])>([^<>]+)</\1>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,31 @@ class Document:
     query: str = ""
     slots: tuple[Entity, ...] = ()
     answers: tuple[Answer, ...] = ()
+
+    @classmethod
+    def marked(cls, text: str, *, label: str = "") -> Document:
+        """Return the Document of a text with two marked entities, `<e1>like this</e1> <e2>one</e2>`, as its chains.
+
+        This is what a `relation` head with `exclusive` reads (SemEval-2010 task 8).
+
+        Args:
+            text: the text with its marks; `<e2>` may come first.
+            label: the entities' type, where the head knows several.
+
+        Raises:
+            InputError: the text lacks a mark, or has one twice.
+
+        """
+        marks = sorted(_MARK.finditer(text), key=lambda m: m.start())
+        if sorted(m[1] for m in marks) != ["e1", "e2"]:
+            raise InputError(f"{text[:60]!r} needs <e1>...</e1> and <e2>...</e2>, each once and side by side")
+        bare, at, chains = "", 0, []
+        for mark in marks:
+            bare += text[at : mark.start()]
+            mention = Mention(mark[2], len(bare), len(bare) + len(mark[2]))
+            chains.append(Chain(mark[2], label, (mention,)))
+            bare, at = bare + mark[2], mark.end()
+        return cls(bare + text[at:], chains=tuple(chains))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document as plain JSON types (the shape `nlpkit predict --json` prints)."""

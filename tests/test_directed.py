@@ -5,7 +5,7 @@ import torch
 
 from nlpkit import engine
 from nlpkit.engine import Reading
-from nlpkit.errors import RecipeError
+from nlpkit.errors import InputError, RecipeError
 from nlpkit.heads.directed import best_directed
 from nlpkit.heads.relation import RelationHead
 from nlpkit.testing import fake_backbone
@@ -117,3 +117,24 @@ def test_mentions_stay_apart_where_the_data_knows_no_coreference():
 def test_an_unknown_option_is_named(options):
     with pytest.raises(RecipeError, match="allowed"):
         RelationHead.fit(GOLDS, 16, options)
+
+
+def test_a_marked_text_is_read_without_naming_the_only_type(trained):
+    told = GOLDS[1]
+    a, b = (chain.name for chain in told.chains)
+    text = told.text.replace(a, f"<e1>{a}</e1>").replace(b, f"<e2>{b}</e2>")
+    document = Document.marked(text)
+    assert document.text == told.text
+    assert [c.mentions for c in document.chains] == [c.mentions for c in told.chains]
+    (found,) = engine.read(fake_backbone(), [trained], [document], READING)
+    assert [(r.subject.text, r.label, r.object.text) for r in found.relations] == [(b, "inside", a)]
+    turned = Document.marked("A <e2>tin</e2>, a <e1>box</e1>.", label="thing")
+    assert [(c.name, c.label, c.mentions[0].start) for c in turned.chains] == [("tin", "thing", 2), ("box", "thing", 9)]
+
+
+@pytest.mark.parametrize(
+    "text", ["no marks", "<e1>a</e1> b", "<e1>a</e1> <e1>b</e1> <e2>c</e2>", "<e1>a <e2>b</e2></e1>"]
+)
+def test_a_text_without_its_two_marks_is_refused(text):
+    with pytest.raises(InputError, match=r"needs <e1>\.\.\.</e1> and <e2>\.\.\.</e2>, each once"):
+        Document.marked(text)

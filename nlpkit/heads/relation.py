@@ -243,6 +243,8 @@ class RelationHead(nn.Module):
         results = []
         for n, (window, document) in enumerate(zip(windows, found, strict=True)):
             chains = document.chains or self._grouped(window.text, document.entities, sentences_of(window))
+            if self.exclusive and len(self.types) == 1:  # there is nothing to tell apart
+                chains = tuple(replace(chain, label=self.types[0]) for chain in chains)
             pairs, kept = pairs_of(window, chains, self.types, self._allowed)
             relations: list[Relation] = []
             if len(pairs.subjects) and self.exclusive:
