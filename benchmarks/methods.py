@@ -25,8 +25,9 @@ from typing import Any
 
 from _report import RESULTS, Row, machine, options, show, versions, write
 
-from nlpkit import checkpoint, data, recipes, training
+from nlpkit import checkpoint, data, recipes
 from nlpkit.adapters import COPY, WEIGHTS
+from nlpkit.data import splits
 from nlpkit.recipes import AdapterSpec, Recipe
 from nlpkit.text import Window
 from nlpkit.training import Run
@@ -155,7 +156,7 @@ def in_pieces(recipe: Recipe, seed: int, n_train: int, n_dev: int, n_test: int |
         random.Random(seed).shuffle(examples)
         yield from examples[:size]
 
-    vars(training)["read"] = read
+    vars(splits)["read"] = read
 
 
 def path_of(way: str, name: str, seed: int) -> Path:
