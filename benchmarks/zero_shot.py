@@ -7,6 +7,7 @@ test set is only measured. TREC and Banking77 show how far the scores of the sam
 from __future__ import annotations
 
 import csv
+import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from _report import Row, options, show, write
 
 from nlpkit import Backbone, Kit, Label, zeroshot
 from nlpkit.adapters import Adapted
+from nlpkit.embedded import EMBEDDED
 from nlpkit.metrics import expected_calibration_error
 
 PLAIN = ("World", "Sports", "Business", "Sci/Tech")
@@ -34,6 +36,9 @@ TREC = {
     "NUM": "a number, an amount or a date",
 }
 
+TOPICS = ("金融", "房地产", "股票", "教育", "科学技术", "社会新闻", "时事政治", "体育", "游戏", "娱乐明星")
+"""The names in `class.txt` of THUCNews's titles, in Chinese words."""
+
 Texts = tuple[list[str], list[int]]
 """Texts and the numbers of their labels."""
 
@@ -47,9 +52,17 @@ def main() -> None:
     rows += elsewhere(kit, "TREC test", trec(folder / "trec" / "TREC_10.label", most), list(TREC.values()))
     intents, texts = banking(folder / "banking77" / "test.csv", most)
     rows += elsewhere(kit, "Banking77 test", texts, intents)
+    if EMBEDDED["gemma3-270m"].installed:
+        decoder = Kit(Adapted(Backbone.from_pretrained("gemma3-270m")))
+        titles = thucnews(folder / "thucnews_titles" / "test.txt", 100 if arguments.quick else 1000)
+        rows += elsewhere(decoder, "THUCNews titles, Gemma 3 270M", titles, TOPICS)
     show("Zero-shot classification", rows)
     if not arguments.quick:
-        write("zero_shot", rows, "AG News test, 7,600 texts; TREC test, 500; Banking77 test, 3,080")
+        write(
+            "zero_shot",
+            rows,
+            "AG News test, 7,600 texts; TREC test, 500; Banking77 test, 3,080; THUCNews titles, 1,000",
+        )
 
 
 def ag_news_rows(kit: Kit, texts: Texts) -> list[Row]:
@@ -74,10 +87,10 @@ def ag_news_rows(kit: Kit, texts: Texts) -> list[Row]:
 def elsewhere(kit: Kit, name: str, texts: Texts, labels: Sequence[str]) -> list[Row]:
     """Measure label words on another set, with the same templates and temperature."""
     found = kit.classify(texts[0], labels)
-    return [
-        Row(f"{name}: accuracy", _accuracy(found, labels, texts[1]), ""),
-        Row(f"{name}: expected calibration error", _error(found, labels, texts[1]), ""),
-    ]
+    rows = [Row(f"{name}: accuracy", _accuracy(found, labels, texts[1]), "")]
+    if found[0].score is not None:
+        rows.append(Row(f"{name}: expected calibration error", _error(found, labels, texts[1]), ""))
+    return rows
 
 
 def _kept(kit: Kit, texts: Sequence[str]) -> zeroshot.Embed:
@@ -107,6 +120,13 @@ def trec(path: Path, most: int | None) -> Texts:
     """Read questions with their coarse labels."""
     rows = [line.split(" ", 1) for line in path.read_text(encoding="latin-1").splitlines()][:most]
     return [text for _, text in rows], [list(TREC).index(label.split(":")[0]) for label, _ in rows]
+
+
+def thucnews(path: Path, n: int) -> Texts:
+    """Read n titles of all topics, drawn with a fixed seed."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    chosen = random.Random(0).sample(rows, n)
+    return [title for title, _ in chosen], [int(label) for _, label in chosen]
 
 
 def banking(path: Path, most: int | None) -> tuple[list[str], Texts]:

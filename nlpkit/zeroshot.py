@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlpkit.errors import InputError, MissingExtraError
+from nlpkit.text import unspaced
 from nlpkit.types import Label, Similar
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -20,6 +21,10 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 TEMPLATES = ("This text is about {}.", "This is about {}.", "It is about {}.", "A text on {}.")
 """What a label is put into; chosen on 4,000 texts of the AG News training set among seven sets of templates."""
+
+UNSPACED_TEMPLATES = ("这段文字是关于{}的。", "这是关于{}的。", "主题：{}。", "一段关于{}的文字。")
+"""The same for labels in Chinese. Of 400 titles of THUCNews dev, Gemma 3 270M found 0.19 with the English templates and
+0.37 with Chinese ones (of another wording of the third and fourth)."""
 
 TEMPERATURE = 0.044
 """What cosines of the embedded default backbone are divided by before the softmax: fitted once, by likelihood, on the
@@ -36,7 +41,7 @@ def classify(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
     texts: str,
     labels: Sequence[str] | Mapping[str, str],
     *,
-    templates: Sequence[str] = ...,
+    templates: Sequence[str] | None = ...,
     temperature: float | None = ...,
 ) -> Label: ...
 
@@ -47,7 +52,7 @@ def classify(
     texts: Sequence[str],
     labels: Sequence[str] | Mapping[str, str],
     *,
-    templates: Sequence[str] = ...,
+    templates: Sequence[str] | None = ...,
     temperature: float | None = ...,
 ) -> list[Label]: ...
 
@@ -57,7 +62,7 @@ def classify(
     texts: str | Sequence[str],
     labels: Sequence[str] | Mapping[str, str],
     *,
-    templates: Sequence[str] = TEMPLATES,
+    templates: Sequence[str] | None = None,
     temperature: float | None = TEMPERATURE,
 ) -> Label | list[Label]:
     """Give each text the label whose words are nearest to it.
@@ -66,7 +71,8 @@ def classify(
         embed: makes vectors of texts.
         texts: one text, or several.
         labels: two or more labels in words; or each with a description, "" for none.
-        templates: sentences with {} for the label; their vectors are averaged.
+        templates: sentences with {} for the label; their vectors are averaged. None: English ones, Chinese ones where
+            the labels are written without spaces.
         temperature: what cosines are divided by before the softmax; None where nobody measured it for this `embed`:
             then labels have no scores.
 
@@ -96,7 +102,7 @@ def similarities(
     texts: Sequence[str],
     labels: Sequence[str] | Mapping[str, str],
     *,
-    templates: Sequence[str] = TEMPLATES,
+    templates: Sequence[str] | None = None,
 ) -> NDArray[np.float64]:
     """Return the cosine of each text and each label; see `classify`. *Shape:* (n_texts, n_labels)."""
     vectors = _label_vectors(embed, labels, templates)
@@ -107,10 +113,12 @@ def similarities(
 
 
 def _label_vectors(
-    embed: Embed, labels: Sequence[str] | Mapping[str, str], templates: Sequence[str]
+    embed: Embed, labels: Sequence[str] | Mapping[str, str], templates: Sequence[str] | None
 ) -> NDArray[np.float64]:
     """Return a vector of length 1 a label: its templates' mean and, of the same weight, its description."""
     names, descriptions = _labels(labels)
+    if templates is None:
+        templates = UNSPACED_TEMPLATES if any(unspaced(sign) for sign in "".join(names)) else TEMPLATES
     if not templates or not all("{}" in template for template in templates):
         raise InputError(f"templates are {list(templates)!r}; give one or more sentences with {{}} for the label")
     sentences = [template.replace("{}", name) for name in names for template in templates]

@@ -52,6 +52,15 @@ def test_descriptions_say_what_words_do_not():
     assert [label.label for label in zeroshot.classify(embed, TEXTS[:2], labels)] == ["A", "B"]
 
 
+def test_labels_in_chinese_stand_in_chinese_sentences():
+    read = []
+    zeroshot.similarities(lambda texts: read.extend(texts) or embed(texts), TEXTS, ["体育", "天气"])
+    assert read[:4] == [template.replace("{}", "体育") for template in zeroshot.UNSPACED_TEMPLATES]
+    read.clear()
+    zeroshot.similarities(lambda texts: read.extend(texts) or embed(texts), TEXTS, ["sport", "rain"])
+    assert read[:4] == [template.replace("{}", "sport") for template in zeroshot.TEMPLATES]
+
+
 def test_templates_are_averaged_and_a_label_may_hold_braces():
     single = zeroshot.similarities(embed, TEXTS, ["{sport}", "rain"], templates=["{} money"])
     both = zeroshot.similarities(embed, TEXTS, ["{sport}", "rain"], templates=["{} money", "{} sun"])
