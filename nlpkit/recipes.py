@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 from nlpkit.errors import RecipeError
-
-T = TypeVar("T")
+from nlpkit.tables import Rule, read, without_nones, wrong
 
 METHODS: Mapping[str, tuple[str, ...]] = {
     "lora": ("rank", "alpha", "dropout", "layers", "modules"),
@@ -40,31 +38,22 @@ _ROOT = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "tasks"
 """Where recipes live: inside the package in a wheel, beside it in a checkout."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """What a value must fulfil beyond its type, and how to say so."""
-
-    says: str
-    holds: Callable[[Any], bool]
-
-
-_POSITIVE = _Rule("above 0", lambda v: v > 0)
-_NOT_NEGATIVE = _Rule("0 or above", lambda v: v >= 0)
-_FRACTION = _Rule("from 0 up to, not including, 1", lambda v: 0 <= v < 1)
-_UNIT = _Rule("from 0 to 1", lambda v: 0 <= v <= 1)
-_NOT_EMPTY = _Rule("not empty", bool)
-_LAYERS = _Rule(
+_POSITIVE = Rule("above 0", lambda v: v > 0)
+_NOT_NEGATIVE = Rule("0 or above", lambda v: v >= 0)
+_FRACTION = Rule("from 0 up to, not including, 1", lambda v: 0 <= v < 1)
+_NOT_EMPTY = Rule("not empty", bool)
+_LAYERS = Rule(
     '"all", "top:N" or "bottom:N" with N above 0, or numbers such as "0,2"',
     lambda v: re.fullmatch(r"all|(top|bottom):[1-9]\d*|\d+(,\d+)*", v) is not None,
 )
-_MODULES = _Rule(
+_MODULES = Rule(
     '"all-linear" or a list of module names', lambda v: v == "all-linear" if isinstance(v, str) else len(v) > 0
 )
-_METHOD = _Rule(", ".join(METHODS), lambda v: v in METHODS)
-_ATTENTION = _Rule('"causal" or "both"', lambda v: v in ("causal", "both"))
-_STYLE = _Rule('"houlsby", "pfeiffer" or "parallel"', lambda v: v in ("houlsby", "pfeiffer", "parallel"))
-_HEADS = _Rule("one head or more, none twice", lambda v: len(v) > 0 and len(set(v)) == len(v))
-_SHA256 = _Rule("64 hexadecimal digits", lambda v: v is None or re.fullmatch(r"[0-9a-f]{64}", v) is not None)
+_METHOD = Rule(", ".join(METHODS), lambda v: v in METHODS)
+_ATTENTION = Rule('"causal" or "both"', lambda v: v in ("causal", "both"))
+_STYLE = Rule('"houlsby", "pfeiffer" or "parallel"', lambda v: v in ("houlsby", "pfeiffer", "parallel"))
+_HEADS = Rule("one head or more, none twice", lambda v: len(v) > 0 and len(set(v)) == len(v))
+_SHA256 = Rule("64 hexadecimal digits", lambda v: v is None or re.fullmatch(r"[0-9a-f]{64}", v) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +153,9 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON types, without adapter keys that mean nothing; `from_dict` reads it back."""
-        table = _without_nones(asdict(self))
+        table = without_nones(asdict(self))
         table["adapter"] = {k: v for k, v in table["adapter"].items() if k in _known(self.adapter)}
-        table["more"] = [_without_nones(asdict(spec)) for spec in self.more]
+        table["more"] = [without_nones(asdict(spec)) for spec in self.more]
         return table
 
 
@@ -183,7 +172,7 @@ def from_dict(table: Mapping[str, Any], *, name: str = "", source: str = "recipe
         RecipeError: an unknown or missing key, a wrong type, or a value out of range.
 
     """
-    recipe = _read(Recipe, {"name": name, **table}, source, "")
+    recipe = read(Recipe, {"name": name, **table}, source, "")
     if strict:
         _check_adapter(recipe.adapter, table.get("adapter", {}), source)
     _check_whole(recipe, source)
@@ -242,82 +231,6 @@ def _name_of(path: Path) -> str:
     return resolved.relative_to(_ROOT).with_suffix("").as_posix() if within else path.stem
 
 
-def _read(cls: type[T], table: Any, source: str, where: str) -> T:
-    """Fill one dataclass from one table, checking every key, type and rule."""
-    if not isinstance(table, Mapping):
-        raise _wrong(source, where, table, "a table")
-    hints = get_type_hints(cls, include_extras=True)
-    specs: dict[str, Field[Any]] = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
-    for key in table:
-        if key not in specs:
-            raise RecipeError(f"{source}: unknown key {where + key!r}; allowed: {', '.join(specs)}")
-    values = {}
-    for key, spec in specs.items():
-        if key in table:
-            values[key] = _value(hints[key], table[key], source, where + key)
-        elif spec.default is MISSING and spec.default_factory is MISSING:
-            raise RecipeError(f"{source}: the key {where + key!r} is missing; add it")
-    return cls(**values)
-
-
-def _value(hint: Any, value: Any, source: str, key: str) -> Any:
-    """Check one value against its type and, where the type is annotated with one, its rule."""
-    if get_origin(hint) is Annotated:
-        hint, rule = get_args(hint)
-    else:
-        rule = None
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _read(hint, value, source, f"{key}.")
-    if get_origin(hint) is tuple and is_dataclass(inner := get_args(hint)[0]) and isinstance(inner, type):
-        if not isinstance(value, list | tuple):
-            raise _wrong(source, key, value, f"tables [[{key}]]")
-        return tuple(_read(inner, item, source, f"{key}[{n}].") for n, item in enumerate(value))
-    if get_origin(hint) is Mapping:
-        return _mapping(get_args(hint)[1], value, source, key)
-    typed = _typed(hint, value)
-    if typed is MISSING:
-        raise _wrong(source, key, value, _says(hint))
-    if rule is not None and not rule.holds(typed):
-        raise _wrong(source, key, value, rule.says)
-    return typed
-
-
-def _mapping(hint: Any, value: Any, source: str, key: str) -> dict[str, Any]:
-    """Read a free table: goals (scores from 0 to 1), or options (a table for each head)."""
-    if not isinstance(value, Mapping):
-        raise _wrong(source, key, value, "a table")
-    if hint is not float:
-        for name, inner in value.items():
-            if not isinstance(inner, Mapping):
-                raise _wrong(source, f"{key}.{name}", inner, "a table")
-        return {name: dict(inner) for name, inner in value.items()}
-    for name, inner in value.items():
-        if _typed(float, inner) is MISSING or not _UNIT.holds(inner):
-            raise _wrong(source, f"{key}.{name}", inner, f"a number {_UNIT.says}")
-    return {name: float(inner) for name, inner in value.items()}
-
-
-def _typed(hint: Any, value: Any) -> Any:
-    """Return the value as its type wants it (an int may stand for a float, a list for a tuple), or MISSING."""
-    if isinstance(hint, UnionType):
-        found = (_typed(option, value) for option in get_args(hint))
-        return next((typed for typed in found if typed is not MISSING), MISSING)
-    if hint is float and type(value) in (int, float) and value == value and abs(value) != float("inf"):
-        return float(value)
-    if get_origin(hint) is tuple:
-        whole = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        return tuple(value) if whole else MISSING
-    # type(), not isinstance(): true is no integer in TOML.
-    return value if hint is not float and type(value) is hint else MISSING
-
-
-def _says(hint: Any) -> str:
-    known: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
-    if isinstance(hint, UnionType):
-        return " or ".join(_says(option) for option in get_args(hint) if option is not type(None))
-    return known.get(hint, "a list of strings")
-
-
 def _known(adapter: AdapterSpec) -> list[str]:
     """Return the keys that mean something to an adapter; a serial bottleneck is not scaled."""
     serial = adapter.method == "bottleneck" and adapter.style != "parallel"
@@ -338,10 +251,10 @@ def _check_whole(recipe: Recipe, source: str) -> None:
     training, data = recipe.training, recipe.data
     if training.stride > training.window:
         at_most = f"at most training.window ({training.window}), or text is skipped"
-        raise _wrong(source, "training.stride", training.stride, at_most)
+        raise wrong(source, "training.stride", training.stride, at_most)
     for spec in (data, *recipe.more):
         if spec.dev is not None and spec.hold_out:
-            raise _wrong(source, "data.hold_out", spec.hold_out, "0 where data.dev names a file")
+            raise wrong(source, "data.hold_out", spec.hold_out, "0 where data.dev names a file")
     named = [head for spec in recipe.sets for head in spec.heads]
     if sorted(named) != sorted(recipe.heads):
         raise RecipeError(
@@ -352,17 +265,3 @@ def _check_whole(recipe: Recipe, source: str) -> None:
         if head not in recipe.heads:
             allowed = ", ".join(recipe.heads)
             raise RecipeError(f"{source}: options for {head!r}, which is not among the heads; allowed: {allowed}")
-
-
-def _wrong(source: str, key: str, value: Any, allowed: str) -> RecipeError:
-    return RecipeError(f"{source}: {key.rstrip('.')} = {value!r}; allowed: {allowed}")
-
-
-def _without_nones(table: dict[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            plain[key] = _without_nones(value)
-        elif value is not None:
-            plain[key] = list(value) if isinstance(value, tuple) else value
-    return plain

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 
 LAYERS = [
     {"errors", "heap", "quick"},
-    {"types"},
+    {"types", "tables"},
     {"lexicon", "recipes", "metrics", "text", "card"},
     {"names", "search", "zeroshot", "combining"},
     {"pronouns", "answering", "epithets"},
