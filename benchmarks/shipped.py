@@ -15,8 +15,9 @@ FOLDERS = {
     "intent/clinc150": Path("classification/clinc150"),
     "intent/banking77": Path("classification/banking77"),
     "relation/semeval2010": Path("re/semeval2010-task8"),
+    "slots/snips": Path("dialogue/snips"),
 }
-"""Where under --data an adapter's files lie; `relation/wikipedia` is measured by joint.py."""
+"""Where under --data an adapter's files lie; `relation/wikipedia` is measured by joint.py, `qa/squad` by recipes.py."""
 
 MORE = {"intent/clinc150": "data_full.json#test+oos_test"}
 """Another test part, scored beside that of the recipe: CLINC150 with the texts that have none of its intents."""
@@ -37,7 +38,7 @@ def main() -> None:
     rows.append(Row("all shipped adapters", size / 1e6, "MB", 25.0))
     show("Shipped adapters", rows)
     if not arguments.quick:
-        write("shipped", rows, "WNUT17, BC5CDR and CLINC150, the test parts of their recipes")
+        write("shipped", rows, "the test parts of the recipes' data sets")
 
 
 if __name__ == "__main__":

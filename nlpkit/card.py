@@ -69,6 +69,8 @@ def _adapter(spec: Mapping[str, Any]) -> str:
 def _scores(account: Mapping[str, Any]) -> str:
     columns = {f"{split}": dict(scores) for split, scores in account["scores"].items()}
     columns |= {name: dict(scores) for name, scores in account.get("compared", {}).items()}
+    if goals := account["recipe"].get("goals"):
+        columns["goal for test"] = goals
     metrics = list(dict.fromkeys(m for scores in columns.values() for m in scores))
     lines = ["## Scores\n", f"| metric | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for metric in metrics:
@@ -80,9 +82,8 @@ def _scores(account: Mapping[str, Any]) -> str:
         notes["relation"] = _EXCLUSIVE
     if relation.get("cues"):
         notes["cues"] = _CUES
-    lines.append(
-        "\n" + " ".join([*notes.values(), "`dev` was used to choose and to calibrate, `test` for these figures alone."])
-    )
+    said = [*notes.values(), "`dev` was used to choose and to calibrate, `test` for these figures alone."]
+    lines.append("\n" + " ".join([*said, account["recipe"].get("note", "")]).rstrip())
     lines.append("")
     return "\n".join(lines)
 

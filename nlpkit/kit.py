@@ -233,7 +233,7 @@ class Kit:
                 return lambda documents: engine.read_together(self.adapted, [job], documents)[0]
         raise AdapterError(
             f"none of the loaded tasks ({', '.join(self.tasks) or 'none'}) has a head {kind!r}; "
-            f'train one and load its folder, alone or beside them: nlpkit.load("path/to/adapter")'
+            f'load one, alone or beside them: nlpkit.load("{kind}/squad")'
         )
 
     @overload

@@ -130,7 +130,7 @@ class Recipe:
 
     `options` holds a table of settings for each head; the head says which it knows. `goals` holds the
     least score to reach on the test file, by metric. `more` are further data sets with heads of their own: a joint
-    recipe, which trains all its heads on one adapter.
+    recipe, which trains all its heads on one adapter. `note` is for whoever reads the scores on the card.
     """
 
     name: str
@@ -145,6 +145,7 @@ class Recipe:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     goals: Mapping[str, float] = field(default_factory=dict)
     more: tuple[DataSpec, ...] = ()
+    note: str = ""
 
     @property
     def sets(self) -> tuple[DataSpec, ...]:

@@ -282,5 +282,5 @@ def test_the_kit_says_what_it_cannot_answer(backbone):
         kit.answer("where?", ["Ann", None])
     with pytest.raises(InputError, match="n is 0"):
         kit.answer("where?", "Ann left Oslo.", n=0)
-    with pytest.raises(AdapterError, match=r'train one.*nlpkit\.load\("path/to/adapter"\)'):
+    with pytest.raises(AdapterError, match=r'load one.*nlpkit\.load\("qa/squad"\)'):
         kit_with().answer("where?", "Ann left Oslo.")

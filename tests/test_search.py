@@ -190,7 +190,7 @@ def test_search_in_chinese_and_around_emoji_keeps_offsets():
 
 
 def test_search_says_what_it_needs():
-    with pytest.raises(AdapterError, match=r'train one.*nlpkit\.load\("path/to/adapter"\)'):
+    with pytest.raises(AdapterError, match=r'load one.*nlpkit\.load\("qa/squad"\)'):
         kit_with().search("where?", TEXTS)
     kit = kit_with(told("Oslo"))
     with pytest.raises(InputError, match="empty"):
