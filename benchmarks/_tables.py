@@ -30,7 +30,45 @@ SHOWN = {
             "intent/clinc150, data_full.json#test+oos_test: oos_recall_at_p90",
             "`intent/clinc150`, out-of-scope recall at a precision of 0.9",
         ),
+        ("intent/banking77: accuracy", "`intent/banking77`, accuracy"),
+        ("slots/snips: slot_f1", "`slots/snips`, slots, F1"),
+        ("slots/snips: intent_accuracy", "`slots/snips`, intents, accuracy"),
+        ("relation/semeval2010: macro_f1", "`relation/semeval2010`, official macro F1"),
         ("all shipped adapters", "size of all shipped adapters"),
+    ),
+    "recipes": (
+        ("qa-squad: f1", "`qa/squad`, F1"),
+        ("ner-resume-zh: f1", "Chinese résumés on Gemma 3 270M, top 6 layers, strict F1"),
+        (
+            "intent-clinc150+adapter.layers=top10+backbone=smollm2+training.lr=0.0005: accuracy",
+            "intents (CLINC150) on SmolLM2, top 10 layers, accuracy",
+        ),
+    ),
+    "one_pass": (
+        (
+            "passages: 4 tasks, 1 adapter, against 4 merged models in sorted batches",
+            "passages: four tasks on one adapter, against four merged models",
+        ),
+        (
+            "utterances: 4 tasks, 1 adapter, against 4 merged models in sorted batches",
+            "utterances: four tasks on one adapter, against four merged models",
+        ),
+        (
+            "passages: 4 adapters in the top 2 of 6 layers, against 4 merged models",
+            "passages: four adapters in the top two layers, against four merged models",
+        ),
+        (
+            "16 adapters, a random one for each text, against one merged",
+            "a random one of 16 adapters for each text, against one merged model for all",
+        ),
+        (
+            "100 adapters loaded, resident memory against their files",
+            "memory of 100 adapters, against their files",
+        ),
+        (
+            "a training epoch after the first, top 2 layers, against Trainer",
+            "an epoch of training in the top two layers, against Trainer",
+        ),
     ),
     "zero_shot": (
         (

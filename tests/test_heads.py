@@ -229,3 +229,16 @@ def test_platt_recovers_the_logistic_that_made_the_data():
     assert offset == pytest.approx(-0.5, abs=0.05)
     assert platt([], []) == (1.0, 0.0)
     assert platt([1.0], [True]) == (1.0, 0.0)
+
+
+def test_pairs_score_the_same_whether_many_or_few_are_scored_at_once():
+    torch.manual_seed(0)
+    head = head_class("relation").fit(GOLDS, 16, {"width": 16, "block": 4}).eval()
+    left, right = torch.randn(600, 16), torch.randn(600, 16)
+    together = head._logits(left, right)
+    alone = torch.cat([head._logits(left[n : n + 1], right[n : n + 1]) for n in range(600)])
+    torch.testing.assert_close(together, alone)
+    whole = (left.view(600, 4, 4, 1) * right.view(600, 4, 1, 4)).flatten(
+        1
+    ) @ head.bilinear.weight.T + head.bilinear.bias
+    torch.testing.assert_close(together, whole)
