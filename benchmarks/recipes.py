@@ -128,7 +128,8 @@ def table(runs: Path, *, quick: bool) -> None:
     found = {folder.name: checkpoint.account(folder) for folder in sorted(runs.iterdir()) if trained(folder)}
     for name, account in found.items():
         goals, scores = account["recipe"].get("goals", {}), account["scores"]["test"]
-        rows += [Row(f"{name}: {metric}", scores[metric], "", goal) for metric, goal in goals.items()]
+        own = "backbone=" not in name  # a recipe's goals are those of its own backbone
+        rows += [Row(f"{name}: {metric}", scores[metric], "", goal if own else None) for metric, goal in goals.items()]
         full = found.get(f"{name}+full")
         if full:
             points = [100 * (full["scores"]["test"][metric] - scores[metric]) for metric in goals]

@@ -32,11 +32,6 @@ class Embedded:
         """Whether every part is there."""
         return all(_path(place) is not None for place in self.places)
 
-    @property
-    def is_gguf(self) -> bool:
-        """Whether it is a GGUF file, which the extra package gguf reads."""
-        return ".gguf" in self.places[0]
-
     def paths(self) -> list[Path]:
         """Return where its parts lie.
 

@@ -45,10 +45,12 @@ def evaluate(
 
     """
     loaded = checkpoint.load(checkpoint.locate(adapter), backbone)
-    sets = loaded.recipe.sets if Path(data).is_dir() else loaded.recipe.sets[:1]
+    whole_folder = Path(data).is_dir()
+    sets = loaded.recipe.sets if whole_folder else loaded.recipe.sets[:1]
     whole = Evaluation(loaded.recipe.name, "", 0, {}, {})
     for spec in sets:
-        path = located(Path(data) / spec.folder, spec.test or spec.train, format or spec.format)
+        place = Path(data) / spec.folder if whole_folder else Path(data)
+        path = located(place, spec.test or spec.train, format or spec.format)
         golds = [e.document for e in read(path, format or spec.format)]
         heads = [head for head in loaded.heads if head.kind in spec.heads]
         with loaded.adapted.using(loaded.name) as model:

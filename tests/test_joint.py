@@ -62,6 +62,9 @@ def test_each_head_learns_from_its_data_set_alone_on_one_adapter(folder):
     found = nlpkit.evaluate(out, data=folder)
     assert (found.scores, found.n) == (scores, 75)
     assert found.data == "names, names, questions"
+    first = nlpkit.evaluate(out, data=folder / "a" / "names")
+    assert (first.data, first.n) == ("names", 25)
+    assert first.scores == {name: value for name, value in scores.items() if name.startswith("ner_")}
     document = nlpkit.load(out)(EXAMPLES[3].document.text)
     assert [e.text for e in document.entities] == [e.text for e in EXAMPLES[3].document.entities]
     assert next(iter(document.labels.values())).label == EXAMPLES[3].document.labels["classification"].label
