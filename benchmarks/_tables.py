@@ -76,6 +76,7 @@ SHOWN = {
             "topics from label words alone, accuracy",
         ),
         ("AG News: class names, one template, cosine, accuracy", "the plain way: class names, one template"),
+        ("THUCNews titles, Gemma 3 270M: accuracy", "ten Chinese topics from label words, Gemma 3 270M, accuracy"),
     ),
     "search": (
         ("recall@5, frozen embeddings", "passage among the first five, frozen embeddings"),
