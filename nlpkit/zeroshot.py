@@ -23,8 +23,8 @@ TEMPLATES = ("This text is about {}.", "This is about {}.", "It is about {}.", "
 """What a label is put into; chosen on 4,000 texts of the AG News training set among seven sets of templates."""
 
 UNSPACED_TEMPLATES = ("这段文字是关于{}的。", "这是关于{}的。", "主题：{}。", "一段关于{}的文字。")
-"""The same for labels in Chinese. Not chosen by measurement: with Gemma 3 270M they find the topic of 0.28 of 1,000 titles
-of THUCNews (ten topics; benchmarks/results/zero_shot.json), and other wordings may do better."""
+"""The same for labels in Chinese. Not chosen by measurement: with Gemma 3 270M they find the topic of 0.28 of 1,000
+titles of THUCNews (ten topics; benchmarks/results/zero_shot.json), and other wordings may do better."""
 
 TEMPERATURE = 0.044
 """What cosines of the embedded default backbone are divided by before the softmax: fitted once, by likelihood, on the
