@@ -43,8 +43,8 @@ FOLDERS = {
 }
 """Where under --data a recipe's files lie."""
 
-FULL = {"adapter.method": "full", "training.lr": 1e-4}
-"""What full fine-tuning changes: every weight moves, so by smaller steps."""
+FULL = {"adapter.method": "full", "training.lr": 1e-4, "training.bf16": True}
+"""What full fine-tuning changes: every weight moves, so by smaller steps; and mixed precision, to save time."""
 
 
 def main() -> None:

@@ -223,7 +223,7 @@ class Backbone:
         with passes.running(Pass(given, kept=kept, both_from=self.both_from)) as wishes:
             states = self._forward(ids, mask, windows)
         causal = self.kind == "decoder" and self.both_from is None
-        return Hidden(states, mask, wishes.attention[0] if attention else None, causal)
+        return Hidden(states, mask, wishes.attention[0].float() if attention else None, causal)
 
     def _tensors(self, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
         """Return piece ids and mask, padded. *Shapes:* (n_windows, n_pieces)."""
@@ -246,7 +246,7 @@ class Backbone:
         output = self.model(input_ids=ids, attention_mask=mask.long(), **more)
         if "output_attentions" in more and wishes is not None:
             wishes.attention.append(output.attentions[-1])
-        states: Tensor = output.last_hidden_state
+        states: Tensor = output.last_hidden_state.float()
         return states
 
     def embed(self, texts: Sequence[str], *, batch_pieces: int = 8192) -> NDArray[np.float32]:

@@ -158,11 +158,14 @@ def matches(
     text: str, chains: Sequence[Chain], sentences: Sequence[Span], table: Sequence[Cue]
 ) -> Iterator[tuple[Cue, int, int, Span]]:
     """Yield each match: the cue, the numbers of the subject's and the object's chains, the sentence."""
+    able: dict[frozenset[str], list[Cue]] = {}
     for sentence, masked, owners in _masked(text, chains, sentences):
-        present = {chains[number].label for number in owners}
-        for cue in table:
-            if present.isdisjoint(cue.subject) or present.isdisjoint(cue.object):
-                continue
+        present = frozenset(chains[number].label for number in owners)
+        if present not in able:
+            able[present] = [
+                cue for cue in table if not (present.isdisjoint(cue.subject) or present.isdisjoint(cue.object))
+            ]
+        for cue in able[present]:
             for match in cue.pattern.finditer(masked):
                 for subject in _owners(match["s"], owners):
                     for object_ in _owners(match["o"], owners):

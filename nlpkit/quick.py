@@ -37,6 +37,18 @@ def products() -> Iterator[None]:
         _ON.reset(token)
 
 
+@contextmanager
+def rounded(wanted: bool) -> Iterator[None]:
+    """Compute products in bfloat16 and keep their results so, where the processor multiplies such numbers by itself.
+
+    Weights and gradients stay float32 (mixed precision: Micikevicius et al. 2018, with the wider range of bfloat16).
+    A processor that would have to imitate it computes as ever.
+    """
+    able = getattr(torch.cpu, "get_capabilities", dict[str, bool])().get("avx512_bf16", False)
+    with torch.autocast("cpu", torch.bfloat16, enabled=wanted and able):
+        yield
+
+
 def in_the_open(query: Tensor, n_keys: int) -> bool:
     """Say whether attention is better computed by plain products: while oneDNN multiplies."""
     return _ON.get() and query.device.type == "cpu" and n_keys <= LONGEST

@@ -108,7 +108,8 @@ class TrainingSpec:
     (neighbouring windows overlap by `window - stride`); `hide` is the share of pieces replaced by the mask piece
     in each step, so that entities are told by what stands around them, not by heart. Of several data sets with n_k
     batches each, the next batch is of set k with probability n_k^(1/`temperature`) over the sum of these (Devlin 2019,
-    for languages): 1 takes them as large as they are, more evens them out.
+    for languages): 1 takes them as large as they are, more evens them out. `bf16` lets the backbone compute in
+    bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded).
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -122,6 +123,7 @@ class TrainingSpec:
     seed: Annotated[int, _NOT_NEGATIVE] = 13
     hide: Annotated[float, _FRACTION] = 0.0
     temperature: Annotated[float, _POSITIVE] = 1.0
+    bf16: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ it was, and randomness is drawn anew from (seed, step), so that it ends as an un
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nlpkit import checkpoint, engine, recipes
+from nlpkit import checkpoint, engine, recipes, runstate
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.data.batches import mixed, token_budget
@@ -31,7 +28,7 @@ from nlpkit.errors import DataError, RecipeError
 from nlpkit.evaluation import given_to, scores_of, texts_of
 from nlpkit.heads import head_class, in_order
 from nlpkit.heads.base import Head, worth
-from nlpkit.quick import products, quicken
+from nlpkit.quick import products, quicken, rounded
 from nlpkit.recipes import Recipe
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
@@ -230,12 +227,13 @@ class Run:
         with self.adapted.using(ADAPTER) as model, products():
             self.adapted.trainable(ADAPTER, True)
             heads = [self.heads[n] for n in self.learners[self._set_of[batch[0].document]]]
-            hidden = model.hidden(
-                batch,
-                attention=any(h.reads_attention for h in heads),
-                hide=spec.hide,
-                given=self._trunks.of(batch) if self._trunks else None,
-            )
+            with rounded(spec.bf16):
+                hidden = model.hidden(
+                    batch,
+                    attention=any(h.reads_attention for h in heads),
+                    hide=spec.hide,
+                    given=self._trunks.of(batch) if self._trunks else None,
+                )
             loss = torch.stack(
                 [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(heads)]
             ).sum()
@@ -286,17 +284,11 @@ class Run:
         return scores
 
     def _save(self, name: str) -> None:
-        """Write the state in one file, whole or not at all."""
-        self.state_folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"parameter/{n}": p.detach() for n, p in self.parameters.items()}
-        if name == "last":
-            for n, p in self.parameters.items():
-                for key, value in self.optimizer.state.get(p, {}).items():
-                    tensors[f"optimizer/{key}/{n}"] = value.detach().clone()
-        meta = {"step": self.step, "best": self.best, "dev": self.dev, "recipe": self.recipe.to_dict()}
-        part = self.state_folder / f"{name}.part"
-        save_file({k: t.contiguous() for k, t in tensors.items()}, part, metadata={"state": json.dumps(meta)})
-        part.replace(self.state_folder / f"{name}.safetensors")
+        noted = {"step": self.step, "best": self.best, "dev": self.dev, "recipe": self.recipe.to_dict()}
+        runstate.save(self._state(name), self.parameters, noted, self.optimizer if name == "last" else None)
+
+    def _state(self, name: str) -> Path:
+        return self.state_folder / f"{name}.safetensors"
 
     def resume(self) -> bool:
         """Take up the last state found in the output folder; say whether there was one.
@@ -305,34 +297,23 @@ class Run:
             RecipeError: the state was made by another recipe.
 
         """
-        path = self.state_folder / "last.safetensors"
+        path = self._state("last")
         if not path.is_file():
             return False
-        with safe_open(path, "pt") as f:
-            meta = json.loads(f.metadata()["state"])
-            if meta["recipe"] != self.recipe.to_dict():
-                raise RecipeError(
-                    f"{self.state_folder} holds an unfinished run of another recipe; "
-                    "finish it with that one, choose another --out, or delete the folder"
-                )
-            self._restore({k: f.get_tensor(k) for k in f.keys()})  # noqa: SIM118 (safe_open is no mapping)
-        self.step, self.best, self.dev = meta["step"], meta["best"], meta["dev"]
+        noted = runstate.account(path)
+        if noted["recipe"] != self.recipe.to_dict():
+            raise RecipeError(
+                f"{self.state_folder} holds an unfinished run of another recipe; "
+                "finish it with that one, choose another --out, or delete the folder"
+            )
+        runstate.restore(path, self.parameters, self.optimizer)
+        self.step, self.best, self.dev = noted["step"], noted["best"], noted["dev"]
         return True
-
-    def _restore(self, tensors: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(tensors[f"parameter/{name}"])
-                keys = [k for k in tensors if k.startswith("optimizer/") and k.endswith(f"/{name}")]
-                if keys:
-                    self.optimizer.state[parameter] = {k.split("/")[1]: tensors[k].clone() for k in keys}
 
     def finish(self) -> Path:
         """Take the best state, calibrate it, score it on the test file where there is one, and write the folder."""
-        best = self.state_folder / "best.safetensors"
-        if best.is_file():
-            with safe_open(best, "pt") as f:
-                self._restore({k: f.get_tensor(k) for k in f.keys()})  # noqa: SIM118
+        if (best := self._state("best")).is_file():
+            runstate.restore(best, self.parameters, self.optimizer)
         self._ready()
         # What is shipped is fp16: round before calibrating and scoring, so that the scores are those of the file.
         with torch.no_grad():

@@ -15,6 +15,7 @@ from nlpkit import checkpoint, data, recipes
 from nlpkit.adapters import COPY, METHODS, WEIGHTS, Adapted
 from nlpkit.adapters.structure import roles
 from nlpkit.errors import AdapterError, RecipeError
+from nlpkit.quick import rounded
 from nlpkit.recipes import AdapterSpec
 from nlpkit.testing import fake_backbone
 
@@ -61,7 +62,8 @@ def test_a_method_changes_only_the_calls_that_name_it(spec, kind):
 
 @every_kind
 @every_spec
-def test_a_method_trains(spec, kind):
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_method_trains(spec, kind, bf16):
     adapted = Adapted(fake_backbone(kind=kind))
     torch.manual_seed(0)
     adapted.add("a", spec)
@@ -73,7 +75,10 @@ def test_a_method_trains(spec, kind):
     for _ in range(15):
         with adapted.using("a") as model:
             adapted.trainable("a", True)
-            loss = (model.hidden(window).pooled - target).square().mean()
+            with rounded(bf16):
+                hidden = model.hidden(window, attention=True)
+            assert hidden.states.dtype == hidden.attention.dtype == torch.float32
+            loss = (hidden.pooled - target).square().mean()
             optimizer.zero_grad()
             loss.backward()
         optimizer.step()

@@ -83,15 +83,15 @@ def first_mention(chain: Chain, window: Window) -> Entity:
 class Evidence:
     """Which sentences support a pair: where both are named and the localised context looks most."""
 
-    def __init__(self, window: Window, both: Tensor) -> None:
-        self._sentences = sentences_of(window)
-        pieces = [window.pieces(s.start, s.end) for s in self._sentences]
+    def __init__(self, window: Window, both: Tensor, sentences: Sequence[Span], chains: Sequence[Chain]) -> None:
+        self._sentences = sentences
+        pieces = [window.pieces(s.start, s.end) for s in sentences]
         self._mass = np.stack([both[:, a:b].sum(1).numpy() for a, b in pieces], axis=1)
+        self._named = [np.array([_holds(s, chain) for s in sentences]) for chain in chains]
 
-    def of(self, row: int, subject: Chain, object_: Chain) -> tuple[Span, ...]:
-        """Return the best sentence that mentions both; without one, the best of each, in the order of the text."""
-        names_subject = np.array([_holds(s, subject) for s in self._sentences])
-        names_object = np.array([_holds(s, object_) for s in self._sentences])
+    def of(self, row: int, subject: int, object_: int) -> tuple[Span, ...]:
+        """Return the best sentence that mentions both chains; without one, the best of each, in the text's order."""
+        names_subject, names_object = self._named[subject], self._named[object_]
         mass = self._mass[row]
         shared = names_subject & names_object
         if shared.any():

@@ -242,19 +242,20 @@ class RelationHead(nn.Module):
         """Return each window's document with its chains (found among the entities unless given) and relations."""
         results = []
         for n, (window, document) in enumerate(zip(windows, found, strict=True)):
-            chains = document.chains or self._grouped(window.text, document.entities, sentences_of(window))
+            spans = sentences_of(window)
+            chains = document.chains or self._grouped(window.text, document.entities, spans)
             if self.exclusive and len(self.types) == 1:  # there is nothing to tell apart
                 chains = tuple(replace(chain, label=self.types[0]) for chain in chains)
             pairs, kept = pairs_of(window, chains, self.types, self._allowed)
             relations: list[Relation] = []
             if len(pairs.subjects) and self.exclusive:
-                relations = self._exclusive(hidden.rows([n]), one_way(pairs), kept, window)
+                relations = self._exclusive(hidden.rows([n]), one_way(pairs), kept, window, spans)
             elif len(pairs.subjects):
                 assert hidden.attention is not None
                 left, right, both = self._features(hidden.states[n], hidden.attention[n], pairs)
-                relations = self._relations(self._logits(left, right), both, pairs, kept, window)
+                relations = self._relations(self._logits(left, right), both, pairs, kept, window, spans)
             if self.cues:
-                relations = self._with_cues(relations, chains, window, given=bool(document.chains))
+                relations = self._with_cues(relations, chains, window, spans, given=bool(document.chains))
             relations = [_scored(relation, document.entities) for relation in self._beside.compatible(relations)]
             results.append(replace(document, chains=tuple(chains), relations=tuple(relations)))
         return results
@@ -265,57 +266,72 @@ class RelationHead(nn.Module):
             return tuple(Chain(e.text, e.label, (Mention(e.text, e.start, e.end),)) for e in entities)
         return chains_of(text, entities, spans)
 
-    def _exclusive(self, hidden: Hidden, pairs: Pairs, chains: Sequence[Chain], window: Window) -> list[Relation]:
+    def _exclusive(
+        self, hidden: Hidden, pairs: Pairs, chains: Sequence[Chain], window: Window, sentences: Sequence[Span]
+    ) -> list[Relation]:
         """Return the best relation of each two entities, where it is likely enough."""
         logits, roles = self._directed(hidden, [window], [pairs])
         margins, numbers, back = best_directed(logits)
         slope, offset = self.calibration
         probabilities = torch.sigmoid(slope * margins + offset)
-        evidence = Evidence(window, (roles > 0).float())
+        evidence, ends = Evidence(window, (roles > 0).float(), sentences, chains), _ends(chains, window)
         found = []
         for row in torch.argsort(probabilities, descending=True, stable=True).tolist():
             if probabilities[row] >= self.threshold:
-                ends = (chains[pairs.subjects[row]], chains[pairs.objects[row]])
-                subject, object_ = ends[::-1] if back[row] else ends
-                score = float(probabilities[row])
-                found.append(self._relation(numbers[row], subject, object_, score, row, evidence, window))
+                subject, object_ = int(pairs.subjects[row]), int(pairs.objects[row])
+                if back[row]:
+                    subject, object_ = object_, subject
+                said = evidence.of(row, subject, object_)
+                found.append(
+                    self._relation(numbers[row], ends[subject], ends[object_], float(probabilities[row]), said)
+                )
         return found
 
     def _relation(
-        self, number: int, subject: Chain, object_: Chain, score: float, row: int, evidence: Evidence, window: Window
+        self, number: int, subject: Entity, object_: Entity, score: float, evidence: tuple[Span, ...]
     ) -> Relation:
         id, name = self._ids[number], self.relations[self._ids[number]]
-        ends = first_mention(subject, window), first_mention(object_, window)
-        return Relation(ends[0], name, ends[1], score, id if id != name else None, evidence.of(row, subject, object_))
+        return Relation(subject, name, object_, score, id if id != name else None, evidence)
 
     def _relations(
-        self, logits: Tensor, both: Tensor, pairs: Pairs, chains: Sequence[Chain], window: Window
+        self,
+        logits: Tensor,
+        both: Tensor,
+        pairs: Pairs,
+        chains: Sequence[Chain],
+        window: Window,
+        sentences: Sequence[Span],
     ) -> list[Relation]:
         slope, offset = self.calibration
         probabilities = torch.sigmoid(slope * (logits[:, 1:] - logits[:, :1]) + offset)
         rows, classes = torch.nonzero(probabilities >= self.threshold, as_tuple=True)
         if not len(rows):
             return []
-        evidence = Evidence(window, both)
+        evidence, ends = Evidence(window, both, sentences, chains), _ends(chains, window)
         found = []
-        order = torch.argsort(probabilities[rows, classes], descending=True, stable=True)
-        for row, number in zip(rows[order].tolist(), classes[order].tolist(), strict=True):
-            subject, object_ = chains[pairs.subjects[row]], chains[pairs.objects[row]]
-            score = float(probabilities[row, number])
-            found.append(self._relation(number, subject, object_, score, row, evidence, window))
+        scores, order = torch.sort(probabilities[rows, classes], descending=True, stable=True)
+        for row, number, score in zip(rows[order].tolist(), classes[order].tolist(), scores.tolist(), strict=True):
+            subject, object_ = int(pairs.subjects[row]), int(pairs.objects[row])
+            said = evidence.of(row, subject, object_)
+            found.append(self._relation(number, ends[subject], ends[object_], score, said))
         return found
 
     def _with_cues(
-        self, relations: Sequence[Relation], chains: Sequence[Chain], window: Window, *, given: bool
+        self,
+        relations: Sequence[Relation],
+        chains: Sequence[Chain],
+        window: Window,
+        sentences: Sequence[Span],
+        *,
+        given: bool,
     ) -> list[Relation]:
         """Add what the text says in so many words; of two scores for one relation the higher counts.
 
         Chains that were given may lack their pronouns, which the cues need.
         """
-        spans = sentences_of(window)
-        chains = with_anaphora(window.text, chains, spans) if given else chains
+        chains = with_anaphora(window.text, chains, sentences) if given else chains
         best = {_key(relation): relation for relation in relations}
-        for claim in claims(window.text, chains, spans, self._ids):
+        for claim in claims(window.text, chains, sentences, self._ids):
             subject, object_ = (first_mention(chains[n], window) for n in (claim.subject, claim.object))
             said = Relation(
                 subject, self.relations[claim.property], object_, claim.score, claim.property, (claim.sentence,)
@@ -383,6 +399,11 @@ def _are_known(relations: Collection[str]) -> bool:
     known = properties()
     wikidata = all(re.fullmatch(r"P\d+", key) for key in relations)
     return wikidata and 2 * sum(key in known for key in relations) > len(relations)
+
+
+def _ends(chains: Sequence[Chain], window: Window) -> list[Entity]:
+    """Return what stands for each chain in a relation."""
+    return [first_mention(chain, window) for chain in chains]
 
 
 def _key(relation: Relation) -> tuple[Entity, str, Entity]:
