@@ -59,9 +59,9 @@ _OPENING: Final = 5
 """A mention this near to a sentence's start opens it: before it stands "The" or a quotation mark."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Cue:
-    """One wording of one relation.
+    """One wording of one relation, itself alone its equal.
 
     Of the `found` pairs it matched in the file it was counted on, `right` are annotated, and `said` are not but stand
     there; an object's name has to match `like`.
@@ -158,19 +158,20 @@ def matches(
     text: str, chains: Sequence[Chain], sentences: Sequence[Span], table: Sequence[Cue]
 ) -> Iterator[tuple[Cue, int, int, Span]]:
     """Yield each match: the cue, the numbers of the subject's and the object's chains, the sentence."""
-    able: dict[frozenset[str], list[Cue]] = {}
     for sentence, masked, owners in _masked(text, chains, sentences):
         present = frozenset(chains[number].label for number in owners)
-        if present not in able:
-            able[present] = [
-                cue for cue in table if not (present.isdisjoint(cue.subject) or present.isdisjoint(cue.object))
-            ]
-        for cue in able[present]:
+        for cue in _fitting(tuple(table), present):
             for match in cue.pattern.finditer(masked):
                 for subject in _owners(match["s"], owners):
                     for object_ in _owners(match["o"], owners):
                         if subject != object_ and (not cue.like or cue.like.search(chains[object_].name)):
                             yield cue, subject, object_, sentence
+
+
+@lru_cache(maxsize=256)
+def _fitting(table: tuple[Cue, ...], present: frozenset[str]) -> tuple[Cue, ...]:
+    """Return the cues for which mentions of these types are enough."""
+    return tuple(cue for cue in table if not (present.isdisjoint(cue.subject) or present.isdisjoint(cue.object)))
 
 
 def _owners(slot: str, owners: Sequence[int]) -> dict[int, None]:

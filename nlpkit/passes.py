@@ -182,14 +182,14 @@ def _attend_in_the_open(
     groups = getattr(module, "num_key_value_groups", 1)
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    scores = query @ key.transpose(2, 3) * (options.get("scaling") or query.shape[-1] ** -0.5)
+    scores = query * (options.get("scaling") or query.shape[-1] ** -0.5) @ key.transpose(2, 3)
     if (cap := options.get("softcap")) is not None:
         scores = torch.tanh(scores / cap) * cap
     causal = options.get("is_causal")
     if mask is None and (getattr(module, "is_causal", False) if causal is None else causal):
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
     if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
     probabilities = scores.softmax(-1)
     dropped = nn.functional.dropout(probabilities, p=options.get("dropout", 0.0), training=module.training)
     return (dropped @ value).transpose(1, 2).contiguous(), probabilities

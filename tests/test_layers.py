@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 
 LAYERS = [
-    {"errors", "heap", "quick"},
+    {"errors", "heap", "quick", "runstate"},
     {"types", "tables"},
     {"lexicon", "recipes", "metrics", "text", "card"},
     {"names", "search", "zeroshot", "combining"},
@@ -54,6 +54,7 @@ DOORS = {
         "gguf",
         "passes",
         "quick",
+        "runstate",
         "pretrained",
         "testing",
         "adapters",
@@ -64,7 +65,7 @@ DOORS = {
         "training",
         "kit",
     },
-    "safetensors": {"adapters", "pretrained", "checkpoint", "training"},
+    "safetensors": {"adapters", "pretrained", "checkpoint", "runstate"},
 }
 """Which rooms may import a foreign library; torch stays out of values, text, recipes, names, graph and cli."""
 
