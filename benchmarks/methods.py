@@ -119,6 +119,7 @@ def cell(way: str, name: str, seed: int, folder: Path, quick: bool) -> dict[str,
         lr=chosen.lr,
         head_lr=2e-3,
         batch_tokens=BATCH,
+        bf16=False,
     )
     share = 20 if quick else 1
     in_pieces(recipe, seed, piece.n_train // share, piece.n_dev // share, 100 if quick else piece.n_test)

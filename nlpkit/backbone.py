@@ -16,17 +16,13 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-)
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from nlpkit import passes, pretrained
 from nlpkit.embedded import FAKE
 from nlpkit.errors import BackboneError
 from nlpkit.passes import Pass, Trunk
-from nlpkit.pretrained import state_fingerprint
+from nlpkit.pretrained import state_fingerprint, writes
 from nlpkit.text import Window, windows, without_spaces
 
 __all__ = ["FAKE", "Backbone", "Hidden", "Trunk", "state_fingerprint"]
@@ -65,7 +61,7 @@ class Backbone:
 
     Attributes:
         name: what it was loaded as.
-        model: the transformers model, frozen, in evaluation mode.
+        model: the transformers model, frozen, in evaluation mode; of a causal language model, its body.
         kind: "encoder" (every piece sees all others) or "decoder" (only those before it).
         hidden_width: width of the hidden states.
         n_layers: number of transformer layers.
@@ -77,6 +73,11 @@ class Backbone:
 
     def __init__(self, model: nn.Module, tokenizer: Any, *, name: str, fingerprint: str) -> None:
         config: Any = model.config
+        self._writer: Any = (
+            model.eval().requires_grad_(False) if writes(config) and hasattr(model, "generate") else None
+        )
+        body: Any = model if self._writer is None else self._writer.base_model
+        model = body
         self._attends = passes.attends(model)
         config._attn_implementation = passes.ATTENTION if self._attends else "eager"
         self.name = name
@@ -101,6 +102,21 @@ class Backbone:
         other = copy.copy(self)
         other.model = model
         return other
+
+    def writer(self) -> Any:
+        """Return the causal language model around this backbone's model, adapter and all: it shares every tensor.
+
+        Raises:
+            BackboneError: this backbone writes no text.
+
+        """
+        if self._writer is None:
+            raise BackboneError(
+                f"{self.name!r} reads texts and writes none; choose a decoder such as 'smollm2' (nlpkit backbones)"
+            )
+        around = copy.copy(self._writer)
+        around._modules = {**self._writer._modules, self._writer.base_model_prefix: self.model}
+        return around
 
     def both_ways(self, from_layer: int = 0) -> Backbone:
         """Return this backbone looking both ways: pieces attend to later ones too, from a layer up.
@@ -159,7 +175,14 @@ class Backbone:
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = AutoModel.from_config(AutoConfig.for_model(**config))
+            kind: Any = AutoConfig.for_model(**config)
+            model = AutoModel.from_config(kind)
+        if writes(kind):
+            with torch.device("meta"):
+                writer = AutoModelForCausalLM.from_config(kind)
+            setattr(writer, writer.base_model_prefix, model)
+            writer.get_output_embeddings().weight = model.get_input_embeddings().weight
+            model = writer
         signs = {f"{sign}_token": f"[{sign.upper()}]" for sign in ("pad", "unk", "cls", "sep", "mask")}
         fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **signs)
         return cls(model, fast, name=name, fingerprint=state_fingerprint(model))
@@ -279,9 +302,7 @@ class Backbone:
 
 def _is_causal(model: nn.Module) -> bool:
     """Say whether pieces see only those before them: the attention says so, or the kind of model has no other use."""
-    kind = getattr(model.config, "model_type", "")
-    only_causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    return only_causal or any(getattr(module, "is_causal", False) for module in model.modules())
+    return writes(model.config) or any(getattr(module, "is_causal", False) for module in model.modules())
 
 
 def _between(tokenizer: Any, kind: str) -> list[int]:

@@ -128,7 +128,9 @@ def _attend(
         options["is_causal"] = False
     prefix = wishes.prefix.get(wishes.layer) if wishes is not None else None
     if prefix is not None:
-        attention_mask = _open_to_prefix(module, attention_mask, key, prefix[0].shape[-2], options.get("is_causal"))
+        attention_mask = _open_to_prefix(
+            module, attention_mask, query, key, prefix[0].shape[-2], options.get("is_causal")
+        )
         options["is_causal"] = False
         key, value = (
             torch.cat([p.to(t.dtype).expand(len(t), -1, -1, -1), t], 2)
@@ -150,13 +152,14 @@ def among_real(attention: Tensor, n_virtual: int) -> Tensor:
 
 
 def _open_to_prefix(
-    module: nn.Module, mask: Tensor | None, key: Tensor, n_virtual: int, causal: bool | None
+    module: nn.Module, mask: Tensor | None, query: Tensor, key: Tensor, n_virtual: int, causal: bool | None
 ) -> Tensor | None:
     """Return a mask with the columns of a prefix before the others, which every piece may look at."""
     if mask is None:
         if not (getattr(module, "is_causal", False) if causal is None else causal):
             return None
-        mask = torch.ones(1, 1, key.shape[2], key.shape[2], dtype=torch.bool, device=key.device).tril()
+        n_queries, n_keys = query.shape[2], key.shape[2]
+        mask = torch.ones(1, 1, n_queries, n_keys, dtype=torch.bool, device=key.device).tril(n_keys - n_queries)
     return nn.functional.pad(mask, (n_virtual, 0), value=True)
 
 

@@ -10,8 +10,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers import logging as transformers_logging
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from nlpkit import gguf
 from nlpkit.embedded import EMBEDDED, FAKE, tell_terms
@@ -22,6 +26,8 @@ transformers_logging.disable_progress_bar()
 
 def load(name: str, *, local_files_only: bool | None, sha256: str | None) -> tuple[nn.Module, Any, str]:
     """Return a model in fp32, its tokenizer and the fingerprint of its weights; see `Backbone.from_pretrained`.
+
+    A decoder comes as the causal language model around it.
 
     Raises:
         BackboneError: it is not to be had, is no text model, or has another fingerprint.
@@ -56,14 +62,21 @@ def _pretrained(where: str, local_files_only: bool) -> tuple[nn.Module, Any]:
     """Load model and tokenizer by the name or folder that transformers knows them under."""
     config = AutoConfig.from_pretrained(where, local_files_only=local_files_only)
     tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local_files_only)
-    model = AutoModel.from_pretrained(where, config=config, local_files_only=local_files_only, dtype=torch.float32)
+    kind = AutoModelForCausalLM if writes(config) else AutoModel
+    model = kind.from_pretrained(where, config=config, local_files_only=local_files_only, dtype=torch.float32)
     return model, tokenizer
+
+
+def writes(config: Any) -> bool:
+    """Say whether a configuration is that of a causal language model, and of nothing else."""
+    kind = getattr(config, "model_type", "")
+    return kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def _kept(folder: Path) -> tuple[nn.Module, Any]:
     """Load model and tokenizer from a folder that `nlpkit.gguf` wrote."""
     try:
-        model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         return model, gguf.tokenizer_of(folder)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
         raise BackboneError(f"{folder} is damaged ({e}); remove it, and it is made again") from e
@@ -88,9 +101,10 @@ def _fingerprint(folder: str, model: nn.Module) -> str:
 
 
 def state_fingerprint(model: nn.Module) -> str:
-    """Return a SHA-256 over a model's tensors, by name."""
+    """Return a SHA-256 over a model's tensors, by name; of a causal language model, over those of its body."""
     digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
+    body = getattr(model, "base_model", model)
+    for key, tensor in sorted(body.state_dict().items()):
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

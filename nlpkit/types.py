@@ -149,6 +149,27 @@ class Similar:
 
 
 @dataclass(frozen=True, slots=True)
+class Generation:
+    """A text that a decoder wrote.
+
+    `finish` says why it ended: "end" (the model's own end), "stop" (a stop string, which is not part of the text) or
+    "length" (no more pieces were allowed). `n_tokens` counts what was written, `dropped` the pieces of the prompt that
+    were left out because the model reads no more at once. `value` is what a text says that was bound to a grammar: the
+    choice, or the values of its JSON.
+    """
+
+    text: str
+    finish: Literal["end", "stop", "length"]
+    n_tokens: int
+    dropped: int = 0
+    value: Any = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the text and how it ended as plain JSON types."""
+        return {"text": self.text, "finish": self.finish, "n_tokens": self.n_tokens, "dropped": self.dropped}
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A text and everything found in it.
 

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 LAYERS = [
     {"errors", "heap", "quick", "runstate"},
     {"types", "tables"},
-    {"lexicon", "recipes", "metrics", "text", "card"},
-    {"names", "search", "zeroshot", "combining"},
+    {"lexicon", "recipes", "metrics", "text", "card", "decoding", "prompts", "endings"},
+    {"names", "search", "zeroshot", "combining", "constraints"},
     {"pronouns", "answering", "epithets"},
     {"chains", "cues"},
     {"data"},
@@ -22,10 +22,10 @@ LAYERS = [
     {"pretrained"},
     {"backbone", "testing", "adapters"},
     {"heads"},
-    {"engine", "trunks"},
+    {"engine", "trunks", "logits"},
     {"checkpoint"},
     {"evaluation"},
-    {"training", "kit"},
+    {"training", "kit", "generate"},
     {"loading"},
     {"cli"},
 ]
@@ -38,8 +38,8 @@ MAY_IMPORT = {
 } | {"graph": {"graph", "types", "errors", "heap", "lexicon", "names", "chains", "epithets"}}
 
 DOORS = {
-    "transformers": {"backbone", "gguf", "passes", "pretrained", "testing"},
-    "tokenizers": {"backbone", "testing"},
+    "transformers": {"backbone", "gguf", "passes", "pretrained", "testing", "logits", "generate"},
+    "tokenizers": {"backbone", "testing", "prompts"},
     "peft": {"adapters"},
     "networkx": {"graph"},
     "sqlite3": {"graph"},
@@ -47,6 +47,8 @@ DOORS = {
     "faiss": {"search"},
     "sklearn": {"zeroshot"},
     "datasets": {"data"},
+    "llguidance": {"constraints", "generate"},
+    "pydantic": {"constraints"},
     "typer": {"cli"},
     "rich": {"cli"},
     "torch": {
@@ -64,6 +66,9 @@ DOORS = {
         "checkpoint",
         "training",
         "kit",
+        "constraints",
+        "logits",
+        "generate",
     },
     "safetensors": {"adapters", "pretrained", "checkpoint", "runstate"},
 }

@@ -34,8 +34,10 @@ class Prompted(nn.Module):
         made: Tensor = self.encoder(self.numbers[None])[0]
         return made
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **more: Any) -> Any:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **more: Any) -> Any:
         """Run the model over virtual and real pieces, and return what is the real ones'.
+
+        Pieces that go on from others (`past_key_values`) find the virtual ones among those.
 
         Raises:
             AdapterError: there are more pieces than the model has positions for.
@@ -43,6 +45,17 @@ class Prompted(nn.Module):
         """
         vectors = self.vectors()
         n_windows, n_virtual = len(input_ids), len(vectors)
+        more.pop("inputs_embeds", None)
+        if attention_mask is not None:
+            attention_mask = nn.functional.pad(attention_mask, (n_virtual, 0), value=1)
+        if more.get("position_ids") is not None:
+            more["position_ids"] = more["position_ids"] + n_virtual
+        past = more.get("past_key_values")
+        if past is not None and past.get_seq_length():
+            return self.base(input_ids=input_ids, attention_mask=attention_mask, **more)
+        if more.get("position_ids") is not None:
+            virtual = torch.arange(n_virtual, device=input_ids.device).expand(n_windows, -1)
+            more["position_ids"] = torch.cat([virtual, more["position_ids"]], 1)
         if self.most is not None and n_virtual + input_ids.shape[1] > self.most:
             raise AdapterError(
                 f"a window of {input_ids.shape[1]} pieces and {n_virtual} virtual ones before it are more than the "
@@ -57,7 +70,7 @@ class Prompted(nn.Module):
             wishes.given = None  # could only be the bare embeddings, which are made again here
         output = self.base(
             inputs_embeds=torch.cat([before, embedded], 1),
-            attention_mask=nn.functional.pad(attention_mask, (n_virtual, 0), value=1),
+            attention_mask=attention_mask,
             **more,
         )
         output.last_hidden_state = output.last_hidden_state[:, n_virtual:]
@@ -88,8 +101,10 @@ class Prefixed(nn.Module):
         n_virtual = len(weight)
         parts = weight.view(n_virtual, 2 * len(self.layers), self.n_heads, -1).permute(1, 2, 0, 3)
         if self.shifted:
-            places = torch.arange(n_virtual, n_virtual + input_ids.shape[1], device=input_ids.device)
-            more["position_ids"] = places[None]
+            places = more.get("position_ids")
+            if places is None:
+                places = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
+            more["position_ids"] = places + n_virtual
         wishes = passes.current() or passes.Pass()
         wishes.prefix = {n: (parts[2 * i], parts[2 * i + 1]) for i, n in enumerate(self.layers)}
         with passes.running(wishes):

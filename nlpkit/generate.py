@@ -1,0 +1,391 @@
+"""Texts that a decoder writes: searched or drawn, streamed, in batches, bound to a grammar; with any adapter."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from functools import cached_property
+from threading import Event, Thread
+from typing import Any, Literal, overload
+
+import torch
+from torch import Tensor
+from transformers import (
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TextIteratorStreamer,
+)
+
+from nlpkit.adapters import Adapted
+from nlpkit.backbone import Backbone
+from nlpkit.constraints import Choice, Constraint, Grammar, State, constraint
+from nlpkit.decoding import Decoding
+from nlpkit.errors import InputError
+from nlpkit.logits import Bound, Diverse, penalties, warpers
+from nlpkit.prompts import Encoded, Prompt, Prompts
+from nlpkit.types import Generation
+
+BATCH_PIECES = 16_384
+"""Pieces of a batch at most, those still to be written included."""
+ROWS = 32
+"""Texts that are written side by side at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a call asks for: how to decode, what the texts are bound to, and the adapter."""
+
+    decoding: Decoding
+    bound: Constraint | None
+    adapter: str | None
+
+
+class Generator:
+    """A decoder that writes. Call it on a prompt to get a Generation, on a list to get a list.
+
+    A prompt is a text to go on with, or a conversation: turns with "role" and "content". Where the model has a chat
+    template, a text is taken for a user's turn unless `chat=False`. Settings are those of `nlpkit.decoding.Decoding`.
+    Several threads may call one generator.
+
+    Attributes:
+        adapted: the backbone with its adapters.
+        prompts: how prompts become pieces.
+
+    """
+
+    def __init__(self, adapted: Adapted | Backbone) -> None:
+        self.adapted = adapted if isinstance(adapted, Adapted) else Adapted(adapted)
+        backbone = self.adapted.backbone
+        self._writer = backbone.writer()
+        self.prompts = Prompts(backbone.tokenizer, specials=backbone.specials)
+        ends = self._writer.generation_config.eos_token_id
+        if ends is None:
+            ends = backbone.tokenizer.eos_token_id
+        self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends or [backbone.pad_id])
+
+    @classmethod
+    def from_pretrained(cls, name: str = "smollm2") -> Generator:
+        """Load a decoder by name, folder or GGUF file (see `Backbone.from_pretrained`).
+
+        Raises:
+            BackboneError: it is not to be had, or writes no text.
+
+        """
+        return cls(Backbone.from_pretrained(name))
+
+    @overload
+    def __call__(self, prompts: str | Sequence[Mapping[str, str]], **settings: Any) -> Generation: ...
+
+    @overload
+    def __call__(self, prompts: Sequence[Prompt], **settings: Any) -> list[Generation]: ...
+
+    def __call__(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        *,
+        adapter: str | None = None,
+        chat: bool | None = None,
+        choices: Sequence[str] | None = None,
+        regex: str | None = None,
+        schema: Mapping[str, Any] | type | None = None,
+        progress: Callable[[int], None] | None = None,
+        **settings: Any,
+    ) -> Generation | list[Generation]:
+        """Write on from a prompt, or from each of several; prompts of like length share a batch.
+
+        Args:
+            prompts: a text or a conversation, or a list of them.
+            adapter: the name of a loaded adapter to write with.
+            chat: whether texts are a user's turns; None: where the model has a chat template.
+            choices: the text is one of these.
+            regex: the whole text matches this.
+            schema: the text is JSON of this JSON schema, or of this dataclass; `Generation.value` holds what it says.
+            progress: called with the number of prompts done after each batch.
+            settings: of `Decoding`, such as `max_new_tokens=50`.
+
+        Raises:
+            InputError: a prompt or a setting that cannot be, or a bound text that was not whole within the length.
+            AdapterError: the adapter is not loaded.
+            MissingExtraError: a text is to be bound, and llguidance is not installed.
+
+        """
+        one = isinstance(prompts, str) or (len(prompts) > 0 and isinstance(prompts[0], Mapping))
+        wish = self._wish(settings, adapter, constraint(choices, regex, schema))
+        if wish.decoding.num_return_sequences > 1:
+            raise InputError("num_return_sequences above 1 gives several texts; ask for them with candidates(prompt)")
+        listed: Any = [prompts] if one else prompts
+        found = [texts[0] for texts in self._all(listed, wish, chat, progress)]
+        return found[0] if one else found
+
+    def candidates(
+        self,
+        prompt: Prompt,
+        *,
+        adapter: str | None = None,
+        chat: bool | None = None,
+        choices: Sequence[str] | None = None,
+        regex: str | None = None,
+        schema: Mapping[str, Any] | type | None = None,
+        **settings: Any,
+    ) -> list[Generation]:
+        """Write several texts for one prompt (`num_return_sequences`): draws, or the best beams, the best first.
+
+        The arguments are those of a call.
+
+        Raises:
+            InputError: as a call does.
+
+        """
+        wish = self._wish(settings, adapter, constraint(choices, regex, schema))
+        return self._all([prompt], wish, chat, None)[0]
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        adapter: str | None = None,
+        chat: bool | None = None,
+        choices: Sequence[str] | None = None,
+        regex: str | None = None,
+        schema: Mapping[str, Any] | type | None = None,
+        **settings: Any,
+    ) -> Iterator[str]:
+        """Yield a text in parts while it is written. To end the iteration ends the writing.
+
+        The arguments are those of a call.
+
+        Raises:
+            InputError: as a call does; or beams are asked for, of which none is sure before the end.
+
+        """
+        wish = self._wish(settings, adapter, constraint(choices, regex, schema))
+        if wish.decoding.num_beams > 1 or wish.decoding.num_return_sequences > 1:
+            raise InputError("a stream is one text, written piece by piece; ask for num_beams = 1 and one candidate")
+        encoded = self.prompts.encode(prompt, self._room(wish.decoding), chat=chat)
+        return self._streamed(encoded, wish)
+
+    def _wish(self, settings: Mapping[str, Any], adapter: str | None, bound: Constraint | None) -> _Wish:
+        longest = self.adapted.backbone.max_pieces
+        default = {"max_new_tokens": min(Decoding().max_new_tokens, longest // 2)}
+        return _Wish(Decoding().changed(default | dict(settings)), bound, adapter)
+
+    def _room(self, decoding: Decoding) -> int:
+        """Return how many pieces a prompt may have."""
+        longest = self.adapted.backbone.max_pieces
+        if decoding.max_new_tokens >= longest:
+            raise InputError(
+                f"max_new_tokens is {decoding.max_new_tokens}; {self.adapted.backbone.name!r} reads and writes "
+                f"{longest} pieces at once, so allow fewer than that"
+            )
+        return longest - decoding.max_new_tokens
+
+    def _all(
+        self, prompts: Sequence[Prompt], wish: _Wish, chat: bool | None, progress: Callable[[int], None] | None
+    ) -> list[list[Generation]]:
+        """Return the candidates for each prompt."""
+        if isinstance(prompts, str) or not isinstance(prompts, Sequence):
+            raise InputError(f"prompts are {prompts!r}; give a text, a conversation, or a list of them")
+        room = self._room(wish.decoding)
+        encoded = [self.prompts.encode(prompt, room, chat=chat) for prompt in prompts]
+        found: list[list[Generation]] = [[] for _ in encoded]
+        for batch in self._batches(encoded, wish.decoding):
+            for n, texts in zip(batch, self._written([encoded[n] for n in batch], wish), strict=True):
+                found[n] = texts
+            if progress:
+                progress(len(batch))
+        return found
+
+    def _batches(self, encoded: Sequence[Encoded], decoding: Decoding) -> Iterator[list[int]]:
+        """Yield the numbers of prompts that are written side by side: of like length, within the budget."""
+        rows = max(decoding.num_beams, decoding.num_return_sequences)
+        batch: list[int] = []
+        for n in sorted(range(len(encoded)), key=lambda n: -len(encoded[n].ids)):
+            longest = len(encoded[(batch or [n])[0]].ids) + decoding.max_new_tokens
+            together = rows * (len(batch) + 1)
+            if batch and (together > ROWS or together * longest > BATCH_PIECES):
+                yield batch
+                batch = []
+            batch.append(n)
+        if batch:
+            yield batch
+
+    def _written(
+        self,
+        encoded: Sequence[Encoded],
+        wish: _Wish,
+        *,
+        streamer: TextIteratorStreamer | None = None,
+        halted: Event | None = None,
+    ) -> list[list[Generation]]:
+        """Write on from the prompts of one batch."""
+        decoding = wish.decoding
+        drawn = decoding.num_return_sequences if decoding.do_sample else decoding.num_beam_groups
+        rows = [e.ids for e in encoded for _ in range(drawn)]
+        length = max(map(len, rows))
+        ids = torch.full((len(rows), length), self.adapted.backbone.pad_id)
+        mask = torch.zeros((len(rows), length), dtype=torch.long)
+        for row, pieces in enumerate(rows):
+            ids[row, length - len(pieces) :] = torch.tensor(pieces)
+            mask[row, length - len(pieces) :] = 1
+        per_row = 1 if decoding.do_sample else math.ceil(decoding.num_return_sequences / decoding.num_beam_groups)
+        stopping = StoppingCriteriaList([_Halted(halted)] if halted else [])
+        start = self._start(wish)
+        with torch.inference_mode(), self.adapted.using(wish.adapter) as model:
+            written = model.writer().generate(
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=self._config(decoding, per_row),
+                logits_processor=self._processors(decoding, start, rows),
+                stopping_criteria=stopping,
+                streamer=streamer,
+                **({"tokenizer": model.tokenizer} if decoding.stop else {}),
+            )
+        texts = [self._read(row, wish, start) for row in written[:, length:].tolist()]
+        shares = [texts[n * drawn * per_row : (n + 1) * drawn * per_row] for n in range(len(encoded))]
+        # The best of each group come first, then the second best.
+        ranked = [[share[g * per_row + k] for k in range(per_row) for g in range(drawn)] for share in shares]
+        return [
+            [replace(text, dropped=e.dropped) for text in share[: decoding.num_return_sequences]]
+            for e, share in zip(encoded, ranked, strict=True)
+        ]
+
+    def _config(self, decoding: Decoding, per_row: int) -> GenerationConfig:
+        return GenerationConfig(
+            max_new_tokens=decoding.max_new_tokens,
+            min_new_tokens=decoding.min_new_tokens or None,
+            do_sample=False,  # draws are made by `nlpkit.logits.Draws`
+            num_beams=decoding.num_beams // decoding.num_beam_groups,
+            num_return_sequences=per_row,
+            length_penalty=decoding.length_penalty,
+            pad_token_id=self.adapted.backbone.pad_id,
+            eos_token_id=self._ends,
+            stop_strings=list(decoding.stop) or None,
+        )
+
+    def _processors(
+        self, decoding: Decoding, start: Choice | State | None, rows: Sequence[Sequence[int]]
+    ) -> LogitsProcessorList:
+        beams, length = decoding.num_beams // decoding.num_beam_groups, max(map(len, rows))
+        chain = penalties(decoding, [length - len(row) for row in rows for _ in range(beams)])
+        if start:
+            chain.append(Bound([start] * len(rows), length, beams))
+        if decoding.num_beam_groups > 1:
+            chain.append(Diverse(decoding.num_beam_groups, beams, decoding.diversity_penalty, self._ends))
+        n = decoding.num_return_sequences
+        chain += warpers(decoding, [_seed(decoding.seed, row % n, ids) for row, ids in enumerate(rows)])
+        return chain
+
+    @cached_property
+    def _pieces(self) -> Any:
+        """The tokenizer as llguidance knows it."""
+        from llguidance import hf
+
+        return hf.from_tokenizer(
+            self.adapted.backbone.tokenizer, n_vocab=self._writer.config.vocab_size, eos_token=self._ends
+        )
+
+    def _start(self, wish: _Wish) -> Choice | State | None:
+        """Return where a bound text stands that has not begun."""
+        if wish.bound is None:
+            return None
+        if wish.bound.choices:
+            rows = [self.prompts.plain(choice) for choice in wish.bound.choices]
+            return Choice(rows, self._writer.config.vocab_size, self._ends)
+        return Grammar(self._pieces, wish.bound).start(wish.decoding.max_new_tokens)
+
+    def _read(self, row: Sequence[int], wish: _Wish, start: Choice | State | None) -> Generation:
+        """Return what was written, without what ends it."""
+        end = next((n for n, piece in enumerate(row) if piece in self._ends), None)
+        pieces = list(row if end is None else row[:end])
+        text: str = self.adapted.backbone.tokenizer.decode(
+            pieces, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        at = min((place for stop in wish.decoding.stop if (place := text.find(stop)) >= 0), default=None)
+        if at is not None:
+            return Generation(text[:at], "stop", len(pieces))
+        finish: Literal["end", "length"] = "length" if end is None else "end"
+        if start is None or wish.bound is None:
+            return Generation(text, finish, len(pieces))
+        if end is None:
+            _check_whole(text, pieces, start)
+        return Generation(text, finish, len(pieces), value=wish.bound.value(text))
+
+    def _streamed(self, encoded: Encoded, wish: _Wish) -> Iterator[str]:
+        streamer = TextIteratorStreamer(
+            self.adapted.backbone.tokenizer,
+            skip_prompt=True,
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
+        )
+        halted, faults = Event(), list[BaseException]()
+
+        def write() -> None:
+            try:
+                self._written([encoded], wish, streamer=streamer, halted=halted)
+            except BaseException as fault:
+                faults.append(fault)
+                streamer.end()
+
+        thread = Thread(target=copy_context().run, args=(write,), daemon=True)
+        thread.start()
+        try:
+            yield from _until(streamer, wish.decoding.stop)
+        finally:
+            halted.set()
+            thread.join()
+        if faults:
+            raise faults[0]
+
+
+class _Halted(StoppingCriteria):
+    """Ends the writing when someone else says so."""
+
+    def __init__(self, halted: Event) -> None:
+        self._halted = halted
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+        return torch.full((len(input_ids),), self._halted.is_set(), dtype=torch.bool)
+
+
+def _seed(seed: int, candidate: int, ids: Sequence[int]) -> int:
+    """Return what a text is drawn with: the same for the same prompt, whatever else is in the batch."""
+    digest = hashlib.blake2b(repr((seed, candidate, list(ids))).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _check_whole(text: str, pieces: Sequence[int], state: Choice | State) -> None:
+    """Check that a bound text which ended for its length is whole.
+
+    Raises:
+        InputError: it is not.
+
+    """
+    for piece in pieces:
+        state = state.after(piece)
+    if not state.whole:
+        raise InputError(
+            f"the text was not whole after {len(pieces)} pieces (it ends with {text[-30:]!r}); allow more of them "
+            "(max_new_tokens), or bind it more tightly (maxLength, maxItems, fewer keys)"
+        )
+
+
+def _until(parts: Iterator[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield a text in parts up to the first stop string, holding back what might become one."""
+    held = ""
+    for part in parts:
+        held += part
+        at = min((place for stop in stops if (place := held.find(stop)) >= 0), default=None)
+        if at is not None:
+            held = held[:at]
+            break
+        keep = max((n for stop in stops for n in range(1, len(stop)) if held.endswith(stop[:n])), default=0)
+        if len(held) > keep:
+            yield held[: len(held) - keep]
+            held = held[len(held) - keep :]
+    if held:
+        yield held
