@@ -140,12 +140,12 @@ class Outlines:
 
     def prepare(self, what: str) -> Any:
         """Return a guide."""
-        regex = {
+        regex: dict[str, Callable[[], object]] = {
             "date": lambda: DATE,
             "choices": regex_of_choices,
             "schema": lambda: self.schema.build_regex_from_schema(json.dumps(SCHEMA)),
         }
-        return self.guide(self.index(regex[what](), self.vocabulary))
+        return self.guide(self.index(str(regex[what]()), self.vocabulary))
 
     def step(self, state: Any, piece: int) -> bool:
         """Look and move."""

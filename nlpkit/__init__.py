@@ -17,12 +17,25 @@ if TYPE_CHECKING:
     from nlpkit.backbone import Backbone
     from nlpkit.errors import NlpkitError
     from nlpkit.evaluation import evaluate
+    from nlpkit.generate import Generator
     from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.graph.records import GraphAnswer
     from nlpkit.kit import Kit
     from nlpkit.loading import load
     from nlpkit.training import train
-    from nlpkit.types import Answer, Chain, Document, Entity, Example, Label, Mention, Relation, Similar, Span
+    from nlpkit.types import (
+        Answer,
+        Chain,
+        Document,
+        Entity,
+        Example,
+        Generation,
+        Label,
+        Mention,
+        Relation,
+        Similar,
+        Span,
+    )
 
 __version__ = "0.1.0"
 
@@ -33,6 +46,8 @@ __all__ = [
     "Document",
     "Entity",
     "Example",
+    "Generation",
+    "Generator",
     "GraphAnswer",
     "Kit",
     "KnowledgeGraph",
@@ -52,6 +67,7 @@ _HOMES = {
     "nlpkit.backbone": ("Backbone",),
     "nlpkit.errors": ("NlpkitError",),
     "nlpkit.evaluation": ("evaluate",),
+    "nlpkit.generate": ("Generator",),
     "nlpkit.graph.kg": ("KnowledgeGraph",),
     "nlpkit.graph.records": ("GraphAnswer",),
     "nlpkit.kit": ("Kit",),
@@ -63,6 +79,7 @@ _HOMES = {
         "Document",
         "Entity",
         "Example",
+        "Generation",
         "Label",
         "Mention",
         "Relation",

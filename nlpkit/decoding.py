@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from nlpkit.errors import InputError, RecipeError
-from nlpkit.tables import Rule, read
+from nlpkit.tables import Rule, read, without_nones
 
 _POSITIVE = Rule("above 0", lambda v: v > 0)
 _NOT_NEGATIVE = Rule("0 or above", lambda v: v >= 0)
@@ -75,6 +75,10 @@ class Decoding:
             raise InputError(str(e)) from e
         settings.check()
         return settings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON types; `changed` reads them back."""
+        return without_nones(asdict(self))
 
     def check(self) -> None:
         """Check what no single setting can tell.

@@ -21,6 +21,7 @@ from transformers import (
     TextIteratorStreamer,
 )
 
+from nlpkit import writings
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.constraints import Choice, Constraint, Grammar, State, constraint
@@ -116,11 +117,54 @@ class Generator:
         """
         one = isinstance(prompts, str) or (len(prompts) > 0 and isinstance(prompts[0], Mapping))
         wish = self._wish(settings, adapter, constraint(choices, regex, schema))
-        if wish.decoding.num_return_sequences > 1:
-            raise InputError("num_return_sequences above 1 gives several texts; ask for them with candidates(prompt)")
+        _check_single(wish.decoding)
         listed: Any = [prompts] if one else prompts
         found = [texts[0] for texts in self._all(listed, wish, chat, progress)]
         return found[0] if one else found
+
+    def write(
+        self,
+        kind: str,
+        text: str | Sequence[str],
+        *,
+        inputs: Mapping[str, str] | None = None,
+        adapter: str | None = None,
+        progress: Callable[[int], None] | None = None,
+        **settings: Any,
+    ) -> Generation | list[Generation]:
+        """Write a text of a kind, such as a summary, from a text or from each of several.
+
+        Args:
+            kind: its name ("summary"), or the path of a file such as those in `tasks/generation`.
+            text: what to write from; prompts are Chinese where it is, else English.
+            inputs: what the prompt asks for beside the text, such as {"style": "formal"}.
+            adapter: the name of a loaded adapter to write with.
+            progress: called with the number of texts done after each batch.
+            settings: of `Decoding`, in place of the kind's own.
+
+        Raises:
+            RecipeError: no such kind.
+            InputError: a text or an input that cannot be.
+
+        """
+        prompts, decoding = self.prompts_of(kind, [text] if isinstance(text, str) else text, inputs or {}, settings)
+        _check_single(decoding)
+        found = [texts[0] for texts in self._all(prompts, _Wish(decoding, None, adapter), None, progress)]
+        return found[0] if isinstance(text, str) else found
+
+    def prompts_of(
+        self, kind: str, texts: Sequence[str], inputs: Mapping[str, str], settings: Mapping[str, Any]
+    ) -> tuple[list[Prompt], Decoding]:
+        """Return what a kind of text asks this model, and how it decodes.
+
+        Raises:
+            RecipeError: no such kind.
+            InputError: a text or an input that cannot be.
+
+        """
+        writing = writings.find(kind)
+        prompts: list[Prompt] = [writing.prompt({"text": text, **inputs}, chat=self.prompts.chats) for text in texts]
+        return prompts, writing.decoding.changed(settings)
 
     def candidates(
         self,
@@ -234,6 +278,8 @@ class Generator:
             mask[row, length - len(pieces) :] = 1
         per_row = 1 if decoding.do_sample else math.ceil(decoding.num_return_sequences / decoding.num_beam_groups)
         stopping = StoppingCriteriaList([_Halted(halted)] if halted else [])
+        if decoding.stop:
+            stopping.append(_Stops(decoding.stop, self.adapted.backbone.tokenizer, length))
         start = self._start(wish)
         with torch.inference_mode(), self.adapted.using(wish.adapter) as model:
             written = model.writer().generate(
@@ -243,7 +289,6 @@ class Generator:
                 logits_processor=self._processors(decoding, start, rows),
                 stopping_criteria=stopping,
                 streamer=streamer,
-                **({"tokenizer": model.tokenizer} if decoding.stop else {}),
             )
         texts = [self._read(row, wish, start) for row in written[:, length:].tolist()]
         shares = [texts[n * drawn * per_row : (n + 1) * drawn * per_row] for n in range(len(encoded))]
@@ -264,7 +309,6 @@ class Generator:
             length_penalty=decoding.length_penalty,
             pad_token_id=self.adapted.backbone.pad_id,
             eos_token_id=self._ends,
-            stop_strings=list(decoding.stop) or None,
         )
 
     def _processors(
@@ -350,6 +394,24 @@ class _Halted(StoppingCriteria):
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
         return torch.full((len(input_ids),), self._halted.is_set(), dtype=torch.bool)
+
+
+class _Stops(StoppingCriteria):
+    """Ends a text that holds a stop string; transformers' own fails where no piece begins one."""
+
+    def __init__(self, stops: Sequence[str], tokenizer: Any, n_prompt: int) -> None:
+        self._stops, self._tokenizer, self._n_prompt = stops, tokenizer, n_prompt
+        self._n_pieces = 4 * max(map(len, stops)) + 4  # a sign may take four pieces, a byte each
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+        last = input_ids[:, max(self._n_prompt, input_ids.shape[1] - self._n_pieces) :]
+        texts = self._tokenizer.batch_decode(last, clean_up_tokenization_spaces=False)
+        return torch.tensor([any(stop in text for stop in self._stops) for text in texts])
+
+
+def _check_single(decoding: Decoding) -> None:
+    if decoding.num_return_sequences > 1:
+        raise InputError("num_return_sequences above 1 gives several texts; ask for them with candidates(prompt)")
 
 
 def _seed(seed: int, candidate: int, ids: Sequence[int]) -> int:

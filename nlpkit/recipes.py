@@ -34,8 +34,10 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = _PACKAGE / "_tasks"
-_ROOT = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "tasks"
+ROOT = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "tasks"
 """Where recipes live: inside the package in a wheel, beside it in a checkout."""
+GENERATION = "generation"
+"""The folder among them of what is not learnt but written (see `nlpkit.writings`)."""
 
 
 _POSITIVE = Rule("above 0", lambda v: v > 0)
@@ -190,6 +192,16 @@ def load(path: str | Path) -> Recipe:
 
     """
     path = Path(path)
+    return from_dict(table_of(path), name=_name_of(path), source=str(path))
+
+
+def table_of(path: Path) -> dict[str, Any]:
+    """Read the table of a TOML file that is named by its path.
+
+    Raises:
+        RecipeError: the file cannot be read, is not TOML, or names itself.
+
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
@@ -198,7 +210,7 @@ def load(path: str | Path) -> Recipe:
         raise RecipeError(f"{path} is not a TOML file in UTF-8: {e}") from e
     if "name" in table:
         raise RecipeError(f"{path}: unknown key 'name'; a recipe is named by its path, remove the line")
-    return from_dict(table, name=_name_of(path), source=str(path))
+    return table
 
 
 def find(name_or_path: str | Path) -> Recipe:
@@ -214,7 +226,7 @@ def find(name_or_path: str | Path) -> Recipe:
     # "tasks/relation/wikipedia.toml" names a shipped recipe wherever the command runs.
     name = path.as_posix().removeprefix("tasks/").removesuffix(".toml")
     if name in names():
-        return load(_ROOT / f"{name}.toml")
+        return load(ROOT / f"{name}.toml")
     near = get_close_matches(name, names(), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise RecipeError(
@@ -225,13 +237,13 @@ def find(name_or_path: str | Path) -> Recipe:
 
 def names() -> list[str]:
     """Return the names of the recipes that travel with nlpkit, sorted."""
-    return sorted(_name_of(path) for path in _ROOT.rglob("*.toml"))
+    return sorted(_name_of(path) for path in ROOT.rglob("*.toml") if path.parent != ROOT / GENERATION)
 
 
 def _name_of(path: Path) -> str:
     resolved = path.resolve()
-    within = resolved.is_relative_to(_ROOT)
-    return resolved.relative_to(_ROOT).with_suffix("").as_posix() if within else path.stem
+    within = resolved.is_relative_to(ROOT)
+    return resolved.relative_to(ROOT).with_suffix("").as_posix() if within else path.stem
 
 
 def _known(adapter: AdapterSpec) -> list[str]:

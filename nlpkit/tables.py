@@ -64,9 +64,14 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
 
 
 def _mapping(hint: Any, value: Any, source: str, key: str) -> dict[str, Any]:
-    """Read a free table: goals (scores from 0 to 1), or options (a table for each head)."""
+    """Read a free table: goals (scores from 0 to 1), inputs (strings), or options (a table for each head)."""
     if not isinstance(value, Mapping):
         raise wrong(source, key, value, "a table")
+    if hint is str:
+        for name, inner in value.items():
+            if not isinstance(inner, str):
+                raise wrong(source, f"{key}.{name}", inner, "a string")
+        return dict(value)
     if hint is not float:
         for name, inner in value.items():
             if not isinstance(inner, Mapping):

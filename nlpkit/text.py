@@ -21,6 +21,7 @@ _UNSPACED = (
 )
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}](?:[^\W_{_UNSPACED}]|[\u0300-\u036f])*|[^\s]")
 _WITHOUT_SPACES = re.compile(rf"[{_UNSPACED}\u3000-\u303f\uff00-\uffef]")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _SENTENCE_END = re.compile(r"""(?:[.!?…]+["'”’»)\]]*(?=\s)|[。！？；]+[”’」』）]*|\n\s*\n)""")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“])(?:[A-Z]|[A-Za-z](?:\.[A-Za-z])+|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Sen|Rep|Gov|"
@@ -67,6 +68,12 @@ def words(text: str) -> NDArray[np.int32]:
     """
     spans = [m.span() for m in _WORD.finditer(text)]
     return np.array(spans, dtype=np.int32).reshape(-1, 2)
+
+
+def chinese(text: str) -> bool:
+    """Say whether a text is Chinese rather than of a script with letters: a Han character counts for three of them."""
+    han = len(_HAN.findall(text))
+    return 3 * han > sum(sign.isalpha() for sign in text) - han
 
 
 def unspaced(sign: str) -> bool:

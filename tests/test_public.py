@@ -17,6 +17,8 @@ PUBLIC = [
     "Document",
     "Entity",
     "Example",
+    "Generation",
+    "Generator",
     "GraphAnswer",
     "Kit",
     "KnowledgeGraph",

@@ -13,6 +13,7 @@ from nlpkit.cli import (
     backbones,
     demo,
     evaluate,
+    generate,
     predict,
     tasks,
     train,
@@ -34,6 +35,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tasks")(tasks.tasks)
 app.command("adapters")(adapters.adapters)
+app.command("generate")(generate.generate)
 app.command("backbones")(backbones.backbones)
 app.add_typer(graph_app, name="graph")
 app.command("demo")(demo.demo)

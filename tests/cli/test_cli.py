@@ -11,6 +11,8 @@ import typer
 import nlpkit
 from nlpkit.cli.main import app
 from nlpkit.errors import InputError
+from nlpkit.generate import Generator
+from nlpkit.testing import fake_backbone
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -35,7 +37,7 @@ def records(result):
 def test_these_are_the_commands():
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(
         [
-            *("predict", "train", "evaluate", "tasks", "adapters", "backbones", "demo"),
+            *("predict", "train", "evaluate", "generate", "tasks", "adapters", "backbones", "demo"),
             *(f"graph {verb}" for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo")),
         ]
     )
@@ -313,3 +315,50 @@ def test_the_sample_is_at_hand():
     assert len(questions) >= 80
     assert sum(not question.answers for question in questions) >= 15
     assert len(list((examples_folder() / "corpus").iterdir())) >= 70
+
+
+@pytest.fixture
+def fake_writer(monkeypatch):
+    """The tiny decoder, whatever backbone is asked for."""
+    writer = Generator(fake_backbone(kind="llama"))
+    monkeypatch.setattr(Generator, "from_pretrained", lambda name: writer)
+    return writer
+
+
+def test_generate_writes_what_the_generator_does(run, fake_writer, tmp_path):
+    wanted = fake_writer("ada saw", max_new_tokens=5)
+    result = run("generate", "ada saw", "--set", "max_new_tokens=5")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == wanted.text + "\n"
+    (record,) = records(run("generate", "ada saw", "--json", "-s", "max_new_tokens=5"))
+    assert record == {"prompt": "ada saw", **wanted.to_dict()}
+    path = tmp_path / "prompts.txt"
+    path.write_text("ada saw\nno\n", encoding="utf-8")
+    result = run("generate", "--file", str(path), "-s", "max_new_tokens=5")
+    assert result.stdout.splitlines() == [wanted.text, fake_writer("no", max_new_tokens=5).text]
+
+
+def test_generate_takes_kinds_and_their_inputs(run, fake_writer):
+    (record,) = records(run("generate", "the sea", "-k", "poem", "-i", "lines=2", "--json", "-s", "max_new_tokens=4"))
+    assert record["text"] == fake_writer.write("poem", "the sea", inputs={"lines": "2"}, max_new_tokens=4).text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-s", "max_new_tokens"), "is no KEY=VALUE"),
+        (("-s", "wide=3"), "unknown key 'wide'"),
+        (("-s", "top_p=2"), "top_p = 2"),
+        (("-i", "style=x"), "name one with --kind"),
+        (("-k", "novel"), "no kind of text 'novel'"),
+        (("-k", "poem", "-i", "rhyme=x"), "no place for 'rhyme'"),
+        (("--schema", "nowhere.json"), "cannot read the schema"),
+        (("--file", "nowhere.txt"), "cannot read nowhere.txt"),
+        (("--choice", "a", "--regex", "b"), "choices and regex at once"),
+    ],
+)
+def test_generate_says_what_is_wrong(run, fake_writer, words, says):
+    result = run("generate", "ada", *words)
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert not result.stdout
