@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import Any, Literal, overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     GenerationConfig,
     LogitsProcessorList,
@@ -212,6 +212,46 @@ class Generator:
             raise InputError("a stream is one text, written piece by piece; ask for num_beams = 1 and one candidate")
         encoded = self.prompts.encode(prompt, self._room(wish.decoding), chat=chat)
         return self._streamed(encoded, wish)
+
+    def perplexity(
+        self, text: str, *, window: int | None = None, stride: int | None = None, adapter: str | None = None
+    ) -> tuple[float, int]:
+        """Return a text's perplexity by pieces, and how many pieces were foretold.
+
+        Exact by a sliding window: each piece but the first is foretold once, from `window - stride` pieces before it at
+        least, where there are so many.
+
+        Args:
+            text: of any length.
+            window: pieces read at once; by default 1,024, or what the model reads.
+            stride: pieces from one window to the next; by default half a window.
+            adapter: the name of a loaded adapter to read with.
+
+        Raises:
+            InputError: a text of fewer than two pieces, or a window or stride that cannot be.
+
+        """
+        ids = [*self.adapted.backbone.specials[0], *self.prompts.plain(text)]
+        most = self.adapted.backbone.max_pieces
+        window = min(1024, most) if window is None else window
+        stride = max(1, window // 2) if stride is None else stride
+        if not 0 < stride < window <= most:
+            raise InputError(f"window = {window} and stride = {stride}; allowed: 0 < stride < window <= {most}")
+        if len(ids) < 2:
+            raise InputError(f"the text {text[:40]!r} has {len(ids)} pieces; a perplexity needs two or more")
+        total, done = 0.0, 1
+        with torch.inference_mode(), self.adapted.using(adapter) as model:
+            writer = model.writer()
+            for first in range(0, len(ids), stride):
+                last = min(first + window, len(ids))
+                fresh = last - done
+                if fresh > 0:
+                    # The state before each fresh piece foretells it; the last piece of the window foretells nothing.
+                    logits = writer(torch.tensor([ids[first:last]]), logits_to_keep=fresh + 1, use_cache=False).logits
+                    wanted = torch.tensor(ids[done:last])
+                    total += float(nn.functional.cross_entropy(logits[0, :-1].float(), wanted, reduction="sum"))
+                    done = last
+        return math.exp(total / (len(ids) - 1)), len(ids) - 1
 
     def _wish(self, settings: Mapping[str, Any], adapter: str | None, bound: Constraint | None) -> _Wish:
         longest = self.adapted.backbone.max_pieces

@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "heap", "quick", "runstate"},
     {"types", "tables"},
     {"lexicon", "recipes", "metrics", "text", "card", "decoding", "prompts", "endings", "writings"},
-    {"names", "search", "zeroshot", "combining", "constraints"},
+    {"names", "search", "zeroshot", "combining", "constraints", "fluency"},
     {"pronouns", "answering", "epithets"},
     {"chains", "cues"},
     {"data"},
@@ -49,6 +49,7 @@ DOORS = {
     "datasets": {"data"},
     "llguidance": {"constraints", "generate"},
     "pydantic": {"constraints"},
+    "sacrebleu": {"fluency"},
     "typer": {"cli"},
     "rich": {"cli"},
     "torch": {
