@@ -65,6 +65,7 @@ class Backbone:
         kind: "encoder" (every piece sees all others) or "decoder" (only those before it).
         hidden_width: width of the hidden states.
         n_layers: number of transformer layers.
+        n_pieces: size of the vocabulary.
         max_pieces: the longest window it reads at once, special pieces included.
         fingerprint: SHA-256 of the weights (of the GGUF file, where they came from one).
         both_from: the lowest layer of a decoder that looks at later pieces too; None: none does.
@@ -86,6 +87,7 @@ class Backbone:
         self.fingerprint = fingerprint
         self.hidden_width = int(config.hidden_size)
         self.n_layers = int(config.num_hidden_layers)
+        self.n_pieces = int(config.vocab_size)
         self.n_attention_heads = int(config.num_attention_heads)
         self.max_pieces = int(min(config.max_position_embeddings, 8192))
         self.kind: Literal["encoder", "decoder"] = "decoder" if _is_causal(model) else "encoder"

@@ -62,9 +62,8 @@ class Generator:
     def __init__(self, adapted: Adapted | Backbone) -> None:
         self.adapted = adapted if isinstance(adapted, Adapted) else Adapted(adapted)
         backbone = self.adapted.backbone
-        self._writer = backbone.writer()
         self.prompts = Prompts(backbone.tokenizer, specials=backbone.specials)
-        ends = self._writer.generation_config.eos_token_id
+        ends = backbone.writer().generation_config.eos_token_id
         if ends is None:
             ends = backbone.tokenizer.eos_token_id
         self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends or [backbone.pad_id])
@@ -370,7 +369,7 @@ class Generator:
         from llguidance import hf
 
         return hf.from_tokenizer(
-            self.adapted.backbone.tokenizer, n_vocab=self._writer.config.vocab_size, eos_token=self._ends
+            self.adapted.backbone.tokenizer, n_vocab=self.adapted.backbone.n_pieces, eos_token=self._ends
         )
 
     def _start(self, wish: _Wish) -> Choice | State | None:
@@ -379,7 +378,7 @@ class Generator:
             return None
         if wish.bound.choices:
             rows = [self.prompts.plain(choice) for choice in wish.bound.choices]
-            return Choice(rows, self._writer.config.vocab_size, self._ends)
+            return Choice(rows, self.adapted.backbone.n_pieces, self._ends)
         return Grammar(self._pieces, wish.bound).start(wish.decoding.max_new_tokens)
 
     def _read(self, row: Sequence[int], wish: _Wish, start: Choice | State | None) -> Generation:

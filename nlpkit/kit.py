@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, overload
+from typing import ClassVar, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,17 @@ from nlpkit.errors import AdapterError, InputError
 from nlpkit.search import Index
 from nlpkit.types import Answer, Document, Label, Similar
 
+
+class Shown(Protocol):
+    """A task that a decoder is shown in its prompt (see `nlpkit.incontext`)."""
+
+    kind: ClassVar[str]
+
+    def read(self, documents: Sequence[Document]) -> list[Document]:
+        """Return the documents with what was found in them."""
+        ...
+
+
 ANSWERING = "qa"
 """The kind of head that answers questions."""
 
@@ -30,12 +41,14 @@ class Kit:
     Attributes:
         adapted: the backbone with its adapters.
         tasks: the loaded tasks, by name.
+        shown: tasks without training, which a decoder is shown in its prompt, by name.
 
     """
 
     def __init__(self, adapted: Adapted) -> None:
         self.adapted = adapted
         self.tasks: dict[str, Task] = {}
+        self.shown: dict[str, Shown] = {}
 
     def add(self, task: Task) -> None:
         """Take a task up; its adapter is on this kit's backbone already."""
@@ -86,7 +99,8 @@ class Kit:
             return self(documents_of([texts]), tasks=tasks)[0]
         documents = documents_of(texts)
         found: list[list[tuple[str, Document]]] = [[] for _ in documents]
-        chosen = [self._task(name) for name in (self.tasks if tasks is None else tasks)]
+        names = (*self.tasks, *self.shown) if tasks is None else tasks
+        chosen = [self._task(name) for name in names if name not in self.shown]
         for queried in (False, True):
             jobs = [job for task in chosen if (job := _job(task, queried)).heads]
             numbers = [n for n, d in enumerate(documents) if d.query or not queried]
@@ -94,7 +108,10 @@ class Kit:
             for job, read in zip(jobs, engine.read_together(self.adapted, jobs, bare) if jobs else (), strict=True):
                 for n, document in zip(numbers, read, strict=True):
                     found[n].append((job.adapter or "", document))
-        return [combined(document, parts) for document, parts in zip(documents, found, strict=True)]
+        read_whole = [combined(document, parts) for document, parts in zip(documents, found, strict=True)]
+        for name in dict.fromkeys(name for name in names if name in self.shown):
+            read_whole = self.shown[name].read(read_whole)
+        return read_whole
 
     def mixed(self, texts: Sequence[str] | Sequence[Document], tasks: Sequence[str]) -> list[Document]:
         """Read each text for one task of its own, in batches that mix the adapters row by row.

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from nlpkit import checkpoint
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
-from nlpkit.errors import AdapterError
+from nlpkit.errors import AdapterError, InputError
 from nlpkit.heads import HEADS, in_order
 from nlpkit.heads.base import Head
+from nlpkit.incontext.classification import Classification
 from nlpkit.kit import Kit
 
 DEFAULT_PACK = "relation/wikipedia"
 """The shipped adapter that `load()` takes: entities and relations of encyclopaedic English, in one pass."""
 
 
-def load(*names: str, backbone: str | Backbone | None = None) -> Kit:
+def load(
+    *names: str,
+    backbone: str | Backbone | None = None,
+    labels: Sequence[str] | Mapping[str, str] | None = None,
+    examples: Sequence[Any] = (),
+    k: int = 16,
+) -> Kit:
     """Load tasks onto one backbone.
+
+    With `labels`, the one task named is not a trained one: a decoder is shown what to do in its prompt.
 
     Args:
         names: adapter folders, names of shipped adapters ("relation/wikipedia"), or kinds of task ("ner", "relation"),
             for which the default pack's heads are taken. None: the default pack.
-        backbone: a name or a loaded Backbone; by default the one that the first adapter was trained on.
+        backbone: a name or a loaded Backbone; by default the one that the first adapter was trained on, and "smollm2"
+            where labels are given.
+        labels: for "classification": the labels in words, or each with a description.
+        examples: texts with their labels, to be shown.
+        k: how many examples a prompt shows at most: those nearest to the text.
 
     Raises:
         AdapterError: a name that is neither, or an adapter that does not fit the backbone.
         BackboneError: the backbone cannot be had.
+        InputError: labels or examples that cannot be, or for another task than classification.
 
     """
+    if labels is not None:
+        return _shown(names, backbone, labels, examples, k)
     wanted: dict[str, list[str]] = {}
     for name in names or (DEFAULT_PACK,):
         kinds = wanted.setdefault(DEFAULT_PACK if name in HEADS else str(name), [])
@@ -45,6 +62,25 @@ def load(*names: str, backbone: str | Backbone | None = None) -> Kit:
         kit = kit or Kit(adapted)
         kit.add(replace(task, heads=_chosen(task.heads, kinds, name)) if kinds else task)
     assert kit is not None
+    return kit
+
+
+def _shown(
+    names: Sequence[str],
+    backbone: str | Backbone | None,
+    labels: Sequence[str] | Mapping[str, str],
+    examples: Sequence[Any],
+    k: int,
+) -> Kit:
+    """Return a kit with one task that is shown in a prompt."""
+    if tuple(names) != (Classification.kind,):
+        raise InputError(
+            f"labels were given for {', '.join(names) or 'no task'}; a decoder can be shown: {Classification.kind}"
+        )
+    adapted = Adapted(backbone if isinstance(backbone, Backbone) else Backbone.from_pretrained(backbone or "smollm2"))
+    embed = Backbone.from_pretrained().embed if len(examples) > k > 0 else None
+    kit = Kit(adapted)
+    kit.shown[Classification.kind] = Classification(adapted, labels, examples, k=k, embed=embed)
     return kit
 
 

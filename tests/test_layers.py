@@ -25,7 +25,7 @@ LAYERS = [
     {"engine", "trunks", "logits"},
     {"checkpoint"},
     {"evaluation"},
-    {"training", "kit", "generate"},
+    {"training", "kit", "generate", "incontext"},
     {"loading"},
     {"cli"},
 ]
@@ -38,7 +38,7 @@ MAY_IMPORT = {
 } | {"graph": {"graph", "types", "errors", "heap", "lexicon", "names", "chains", "epithets"}}
 
 DOORS = {
-    "transformers": {"backbone", "gguf", "passes", "pretrained", "testing", "logits", "generate"},
+    "transformers": {"backbone", "gguf", "passes", "pretrained", "testing", "logits", "generate", "incontext"},
     "tokenizers": {"backbone", "testing", "prompts"},
     "peft": {"adapters"},
     "networkx": {"graph"},
@@ -70,6 +70,7 @@ DOORS = {
         "constraints",
         "logits",
         "generate",
+        "incontext",
     },
     "safetensors": {"adapters", "pretrained", "checkpoint", "runstate"},
 }
