@@ -29,6 +29,8 @@ from nlpkit.decoding import Decoding
 from nlpkit.errors import InputError
 from nlpkit.logits import Bound, Diverse, penalties, warpers
 from nlpkit.prompts import Encoded, Prompt, Prompts
+from nlpkit.safety import Filter
+from nlpkit.text import sentences
 from nlpkit.types import Generation
 
 BATCH_PIECES = 16_384
@@ -56,10 +58,12 @@ class Generator:
     Attributes:
         adapted: the backbone with its adapters.
         prompts: how prompts become pieces.
+        filters: what may object to a text (see `nlpkit.safety`); it is then withheld, and its reasons given.
 
     """
 
-    def __init__(self, adapted: Adapted | Backbone) -> None:
+    def __init__(self, adapted: Adapted | Backbone, *, filters: Sequence[Filter] = ()) -> None:
+        self.filters = tuple(filters)
         self.adapted = adapted if isinstance(adapted, Adapted) else Adapted(adapted)
         backbone = self.adapted.backbone
         self.prompts = Prompts(backbone.tokenizer, specials=backbone.specials)
@@ -69,14 +73,14 @@ class Generator:
         self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends or [backbone.pad_id])
 
     @classmethod
-    def from_pretrained(cls, name: str = "smollm2") -> Generator:
+    def from_pretrained(cls, name: str = "smollm2", *, filters: Sequence[Filter] = ()) -> Generator:
         """Load a decoder by name, folder or GGUF file (see `Backbone.from_pretrained`).
 
         Raises:
             BackboneError: it is not to be had, or writes no text.
 
         """
-        return cls(Backbone.from_pretrained(name))
+        return cls(Backbone.from_pretrained(name), filters=filters)
 
     @overload
     def __call__(self, prompts: str | Sequence[Mapping[str, str]], **settings: Any) -> Generation: ...
@@ -200,6 +204,8 @@ class Generator:
     ) -> Iterator[str]:
         """Yield a text in parts while it is written. To end the iteration ends the writing.
 
+        With filters the parts are sentences, and the text ends before the first that one objects to.
+
         The arguments are those of a call.
 
         Raises:
@@ -278,10 +284,24 @@ class Generator:
         found: list[list[Generation]] = [[] for _ in encoded]
         for batch in self._batches(encoded, wish.decoding):
             for n, texts in zip(batch, self._written([encoded[n] for n in batch], wish), strict=True):
-                found[n] = texts
+                found[n] = self._passed(texts)
             if progress:
                 progress(len(batch))
         return found
+
+    def _passed(self, texts: list[Generation]) -> list[Generation]:
+        """Return the texts, those withheld that a filter objects to."""
+        reasons = self._reasons([g.text for g in texts])
+        return [
+            Generation("", "withheld", g.n_tokens, g.dropped, reasons=why) if why else g
+            for g, why in zip(texts, reasons, strict=True)
+        ]
+
+    def _reasons(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
+        found = [check(texts) for check in self.filters]
+        return [tuple(reason for reasons in row for reason in reasons) for row in zip(*found, strict=True)] or [
+            ()
+        ] * len(texts)
 
     def _batches(self, encoded: Sequence[Encoded], decoding: Decoding) -> Iterator[list[int]]:
         """Yield the numbers of prompts that are written side by side: of like length, within the budget."""
@@ -417,12 +437,27 @@ class Generator:
         thread = Thread(target=copy_context().run, args=(write,), daemon=True)
         thread.start()
         try:
-            yield from _until(streamer, wish.decoding.stop)
+            parts = _until(streamer, wish.decoding.stop)
+            yield from self._unobjected(parts) if self.filters else parts
         finally:
             halted.set()
             thread.join()
         if faults:
             raise faults[0]
+
+    def _unobjected(self, parts: Iterator[str]) -> Iterator[str]:
+        """Yield a text sentence by sentence, as long as no filter objects to what it has become."""
+        shown = held = ""
+        for part in parts:
+            held += part
+            whole = held[: sentences(held)[-1].start] if held.strip() else ""
+            if whole:
+                if self._reasons([shown + whole])[0]:
+                    return
+                yield whole
+                shown, held = shown + whole, held[len(whole) :]
+        if held and not self._reasons([shown + held])[0]:
+            yield held
 
 
 class _Halted(StoppingCriteria):

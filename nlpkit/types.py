@@ -155,18 +155,20 @@ class Generation:
     `finish` says why it ended: "end" (the model's own end), "stop" (a stop string, which is not part of the text) or
     "length" (no more pieces were allowed). `n_tokens` counts what was written, `dropped` the pieces of the prompt that
     were left out because the model reads no more at once. `value` is what a text says that was bound to a grammar: the
-    choice, or the values of its JSON.
+    choice, or the values of its JSON. A text that a filter objects to is "withheld": it is empty, `reasons` say why.
     """
 
     text: str
-    finish: Literal["end", "stop", "length"]
+    finish: Literal["end", "stop", "length", "withheld"]
     n_tokens: int
     dropped: int = 0
     value: Any = None
+    reasons: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the text and how it ended as plain JSON types."""
-        return {"text": self.text, "finish": self.finish, "n_tokens": self.n_tokens, "dropped": self.dropped}
+        reasons = {"reasons": list(self.reasons)} if self.reasons else {}
+        return {"text": self.text, "finish": self.finish, "n_tokens": self.n_tokens, "dropped": self.dropped, **reasons}
 
 
 @dataclass(frozen=True, slots=True)

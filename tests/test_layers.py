@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "heap", "quick", "runstate"},
     {"types", "tables"},
     {"lexicon", "recipes", "metrics", "text", "card", "decoding", "prompts", "endings", "writings"},
-    {"names", "search", "zeroshot", "combining", "constraints", "fluency"},
+    {"names", "search", "zeroshot", "combining", "constraints", "fluency", "safety"},
     {"pronouns", "answering", "epithets"},
     {"chains", "cues"},
     {"data"},
