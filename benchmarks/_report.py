@@ -6,9 +6,11 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -41,6 +43,20 @@ def options(description: str | None, quick: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of the data sets (see README.md)")
     parser.add_argument("--quick", action="store_true", help=quick)
     return parser
+
+
+def compared(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float]:
+    """Return the median ratio of the two sides' seconds, run in turn, and its spread."""
+    ratios = []
+    for _ in range(rounds):
+        seconds = []
+        for side in (ours, theirs):
+            began = time.perf_counter()
+            side()
+            seconds.append(time.perf_counter() - began)
+        ratios.append(seconds[1] / seconds[0])
+    ratios.sort()
+    return statistics.median(ratios), ratios[-1] - ratios[0]
 
 
 def write(name: str, rows: Sequence[Row], data: str) -> Path:

@@ -25,7 +25,7 @@ from typing import Any, cast
 
 import psutil
 import torch
-from _report import Row, options, show, write
+from _report import Row, compared, options, show, write
 from peft import PeftModel
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -83,20 +83,6 @@ def utterances(path: Path, n: int) -> list[str]:
     """Return n short texts of CLINC150's training part, shuffled with a fixed seed."""
     records = json.loads(path.read_text(encoding="utf-8"))["train"]
     return [text for text, _ in random.Random(1).sample(records, n)]
-
-
-def compared(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """Return the median ratio of the two sides' seconds, run in turn, and its spread."""
-    ratios = []
-    for _ in range(rounds):
-        seconds = []
-        for side in (ours, theirs):
-            began = time.perf_counter()
-            side()
-            seconds.append(time.perf_counter() - began)
-        ratios.append(seconds[1] / seconds[0])
-    ratios.sort()
-    return statistics.median(ratios), ratios[-1] - ratios[0]
 
 
 def fresh_head(kind: str, backbone: Backbone, n_labels: int = 20) -> Head:

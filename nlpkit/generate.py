@@ -12,11 +12,9 @@ from threading import Event, Thread
 from typing import Any, Literal, overload
 
 import torch
-from torch import Tensor, nn
 from transformers import (
     GenerationConfig,
     LogitsProcessorList,
-    StoppingCriteria,
     StoppingCriteriaList,
     TextIteratorStreamer,
 )
@@ -28,9 +26,10 @@ from nlpkit.constraints import Choice, Constraint, Grammar, State, constraint
 from nlpkit.decoding import Decoding
 from nlpkit.errors import InputError
 from nlpkit.logits import Bound, Diverse, penalties, warpers
+from nlpkit.perplexity import perplexity
 from nlpkit.prompts import Encoded, Prompt, Prompts
 from nlpkit.safety import Filter
-from nlpkit.text import sentences
+from nlpkit.streaming import Halted, Stops, unobjected, until
 from nlpkit.types import Generation
 
 BATCH_PIECES = 16_384
@@ -41,11 +40,12 @@ ROWS = 32
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What a call asks for: how to decode, what the texts are bound to, and the adapter."""
+    """What a call asks for: how to decode, what the texts are bound to, the adapter, and how texts are taken."""
 
     decoding: Decoding
-    bound: Constraint | None
-    adapter: str | None
+    bound: Constraint | None = None
+    adapter: str | None = None
+    chat: bool | None = None
 
 
 class Generator:
@@ -92,25 +92,22 @@ class Generator:
         self,
         prompts: Prompt | Sequence[Prompt],
         *,
-        adapter: str | None = None,
-        chat: bool | None = None,
-        choices: Sequence[str] | None = None,
-        regex: str | None = None,
-        schema: Mapping[str, Any] | type | None = None,
         progress: Callable[[int], None] | None = None,
-        **settings: Any,
+        **asked: Any,
     ) -> Generation | list[Generation]:
         """Write on from a prompt, or from each of several; prompts of like length share a batch.
 
         Args:
             prompts: a text or a conversation, or a list of them.
-            adapter: the name of a loaded adapter to write with.
-            chat: whether texts are a user's turns; None: where the model has a chat template.
-            choices: the text is one of these.
-            regex: the whole text matches this.
-            schema: the text is JSON of this JSON schema, or of this dataclass; `Generation.value` holds what it says.
             progress: called with the number of prompts done after each batch.
-            settings: of `Decoding`, such as `max_new_tokens=50`.
+            asked: settings of `Decoding`, such as `max_new_tokens=50`, and any of
+
+                `adapter`: the name of a loaded adapter to write with;
+                `chat`: whether texts are a user's turns; None: where the model has a chat template;
+                `choices`: the text is one of these;
+                `regex`: the whole text matches this;
+                `schema`: the text is JSON of this JSON schema, or of this dataclass; `Generation.value` holds what it
+                says.
 
         Raises:
             InputError: a prompt or a setting that cannot be, or a bound text that was not whole within the length.
@@ -119,10 +116,10 @@ class Generator:
 
         """
         one = isinstance(prompts, str) or (len(prompts) > 0 and isinstance(prompts[0], Mapping))
-        wish = self._wish(settings, adapter, constraint(choices, regex, schema))
+        wish = self._asked(**asked)
         _check_single(wish.decoding)
         listed: Any = [prompts] if one else prompts
-        found = [texts[0] for texts in self._all(listed, wish, chat, progress)]
+        found = [texts[0] for texts in self._all(listed, wish, progress)]
         return found[0] if one else found
 
     def write(
@@ -152,7 +149,7 @@ class Generator:
         """
         prompts, decoding = self.prompts_of(kind, [text] if isinstance(text, str) else text, inputs or {}, settings)
         _check_single(decoding)
-        found = [texts[0] for texts in self._all(prompts, _Wish(decoding, None, adapter), None, progress)]
+        found = [texts[0] for texts in self._all(prompts, _Wish(decoding, adapter=adapter), progress)]
         return found[0] if isinstance(text, str) else found
 
     def prompts_of(
@@ -169,62 +166,42 @@ class Generator:
         prompts: list[Prompt] = [writing.prompt({"text": text, **inputs}, chat=self.prompts.chats) for text in texts]
         return prompts, writing.decoding.changed(settings)
 
-    def candidates(
-        self,
-        prompt: Prompt,
-        *,
-        adapter: str | None = None,
-        chat: bool | None = None,
-        choices: Sequence[str] | None = None,
-        regex: str | None = None,
-        schema: Mapping[str, Any] | type | None = None,
-        **settings: Any,
-    ) -> list[Generation]:
+    def candidates(self, prompt: Prompt, **asked: Any) -> list[Generation]:
         """Write several texts for one prompt (`num_return_sequences`): draws, or the best beams, the best first.
 
-        The arguments are those of a call.
+        Args:
+            prompt: a text or a conversation.
+            asked: what a call can be asked for.
 
         Raises:
             InputError: as a call does.
 
         """
-        wish = self._wish(settings, adapter, constraint(choices, regex, schema))
-        return self._all([prompt], wish, chat, None)[0]
+        wish = self._asked(**asked)
+        return self._all([prompt], wish, None)[0]
 
-    def stream(
-        self,
-        prompt: Prompt,
-        *,
-        adapter: str | None = None,
-        chat: bool | None = None,
-        choices: Sequence[str] | None = None,
-        regex: str | None = None,
-        schema: Mapping[str, Any] | type | None = None,
-        **settings: Any,
-    ) -> Iterator[str]:
+    def stream(self, prompt: Prompt, **asked: Any) -> Iterator[str]:
         """Yield a text in parts while it is written. To end the iteration ends the writing.
 
         With filters the parts are sentences, and the text ends before the first that one objects to.
 
-        The arguments are those of a call.
+        Args:
+            prompt: a text or a conversation.
+            asked: what a call can be asked for.
 
         Raises:
             InputError: as a call does; or beams are asked for, of which none is sure before the end.
 
         """
-        wish = self._wish(settings, adapter, constraint(choices, regex, schema))
+        wish = self._asked(**asked)
         if wish.decoding.num_beams > 1 or wish.decoding.num_return_sequences > 1:
             raise InputError("a stream is one text, written piece by piece; ask for num_beams = 1 and one candidate")
-        encoded = self.prompts.encode(prompt, self._room(wish.decoding), chat=chat)
-        return self._streamed(encoded, wish)
+        return self._streamed(self.prompts.encode(prompt, self._room(wish.decoding), chat=wish.chat), wish)
 
     def perplexity(
         self, text: str, *, window: int | None = None, stride: int | None = None, adapter: str | None = None
     ) -> tuple[float, int]:
-        """Return a text's perplexity by pieces, and how many pieces were foretold.
-
-        Exact by a sliding window: each piece but the first is foretold once, from `window - stride` pieces before it at
-        least, where there are so many.
+        """Return a text's perplexity by pieces, and how many pieces were foretold (see `nlpkit.perplexity`).
 
         Args:
             text: of any length.
@@ -240,28 +217,23 @@ class Generator:
         most = self.adapted.backbone.max_pieces
         window = min(1024, most) if window is None else window
         stride = max(1, window // 2) if stride is None else stride
-        if not 0 < stride < window <= most:
-            raise InputError(f"window = {window} and stride = {stride}; allowed: 0 < stride < window <= {most}")
-        if len(ids) < 2:
-            raise InputError(f"the text {text[:40]!r} has {len(ids)} pieces; a perplexity needs two or more")
-        total, done = 0.0, 1
         with torch.inference_mode(), self.adapted.using(adapter) as model:
-            writer = model.writer()
-            for first in range(0, len(ids), stride):
-                last = min(first + window, len(ids))
-                fresh = last - done
-                if fresh > 0:
-                    # The state before each fresh piece foretells it; the last piece of the window foretells nothing.
-                    logits = writer(torch.tensor([ids[first:last]]), logits_to_keep=fresh + 1, use_cache=False).logits
-                    wanted = torch.tensor(ids[done:last])
-                    total += float(nn.functional.cross_entropy(logits[0, :-1].float(), wanted, reduction="sum"))
-                    done = last
-        return math.exp(total / (len(ids) - 1)), len(ids) - 1
+            return perplexity(model.writer(), ids, window=window, stride=stride, most=most)
 
-    def _wish(self, settings: Mapping[str, Any], adapter: str | None, bound: Constraint | None) -> _Wish:
+    def _asked(
+        self,
+        *,
+        adapter: str | None = None,
+        chat: bool | None = None,
+        choices: Sequence[str] | None = None,
+        regex: str | None = None,
+        schema: Mapping[str, Any] | type | None = None,
+        **settings: Any,
+    ) -> _Wish:
         longest = self.adapted.backbone.max_pieces
         default = {"max_new_tokens": min(Decoding().max_new_tokens, longest // 2)}
-        return _Wish(Decoding().changed(default | dict(settings)), bound, adapter)
+        decoding = Decoding().changed(default | settings)
+        return _Wish(decoding, constraint(choices, regex, schema), adapter, chat)
 
     def _room(self, decoding: Decoding) -> int:
         """Return how many pieces a prompt may have."""
@@ -274,13 +246,13 @@ class Generator:
         return longest - decoding.max_new_tokens
 
     def _all(
-        self, prompts: Sequence[Prompt], wish: _Wish, chat: bool | None, progress: Callable[[int], None] | None
+        self, prompts: Sequence[Prompt], wish: _Wish, progress: Callable[[int], None] | None
     ) -> list[list[Generation]]:
         """Return the candidates for each prompt."""
         if isinstance(prompts, str) or not isinstance(prompts, Sequence):
             raise InputError(f"prompts are {prompts!r}; give a text, a conversation, or a list of them")
         room = self._room(wish.decoding)
-        encoded = [self.prompts.encode(prompt, room, chat=chat) for prompt in prompts]
+        encoded = [self.prompts.encode(prompt, room, chat=wish.chat) for prompt in prompts]
         found: list[list[Generation]] = [[] for _ in encoded]
         for batch in self._batches(encoded, wish.decoding):
             for n, texts in zip(batch, self._written([encoded[n] for n in batch], wish), strict=True):
@@ -336,9 +308,9 @@ class Generator:
             ids[row, length - len(pieces) :] = torch.tensor(pieces)
             mask[row, length - len(pieces) :] = 1
         per_row = 1 if decoding.do_sample else math.ceil(decoding.num_return_sequences / decoding.num_beam_groups)
-        stopping = StoppingCriteriaList([_Halted(halted)] if halted else [])
+        stopping = StoppingCriteriaList([Halted(halted)] if halted else [])
         if decoding.stop:
-            stopping.append(_Stops(decoding.stop, self.adapted.backbone.tokenizer, length))
+            stopping.append(Stops(decoding.stop, self.adapted.backbone.tokenizer, length))
         start = self._start(wish)
         with torch.inference_mode(), self.adapted.using(wish.adapter) as model:
             written = model.writer().generate(
@@ -437,50 +409,13 @@ class Generator:
         thread = Thread(target=copy_context().run, args=(write,), daemon=True)
         thread.start()
         try:
-            parts = _until(streamer, wish.decoding.stop)
-            yield from self._unobjected(parts) if self.filters else parts
+            parts = until(streamer, wish.decoding.stop)
+            yield from unobjected(parts, self._reasons) if self.filters else parts
         finally:
             halted.set()
             thread.join()
         if faults:
             raise faults[0]
-
-    def _unobjected(self, parts: Iterator[str]) -> Iterator[str]:
-        """Yield a text sentence by sentence, as long as no filter objects to what it has become."""
-        shown = held = ""
-        for part in parts:
-            held += part
-            whole = held[: sentences(held)[-1].start] if held.strip() else ""
-            if whole:
-                if self._reasons([shown + whole])[0]:
-                    return
-                yield whole
-                shown, held = shown + whole, held[len(whole) :]
-        if held and not self._reasons([shown + held])[0]:
-            yield held
-
-
-class _Halted(StoppingCriteria):
-    """Ends the writing when someone else says so."""
-
-    def __init__(self, halted: Event) -> None:
-        self._halted = halted
-
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
-        return torch.full((len(input_ids),), self._halted.is_set(), dtype=torch.bool)
-
-
-class _Stops(StoppingCriteria):
-    """Ends a text that holds a stop string; transformers' own fails where no piece begins one."""
-
-    def __init__(self, stops: Sequence[str], tokenizer: Any, n_prompt: int) -> None:
-        self._stops, self._tokenizer, self._n_prompt = stops, tokenizer, n_prompt
-        self._n_pieces = 4 * max(map(len, stops)) + 4  # a sign may take four pieces, a byte each
-
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
-        last = input_ids[:, max(self._n_prompt, input_ids.shape[1] - self._n_pieces) :]
-        texts = self._tokenizer.batch_decode(last, clean_up_tokenization_spaces=False)
-        return torch.tensor([any(stop in text for stop in self._stops) for text in texts])
 
 
 def _check_single(decoding: Decoding) -> None:
@@ -508,20 +443,3 @@ def _check_whole(text: str, pieces: Sequence[int], state: Choice | State) -> Non
             f"the text was not whole after {len(pieces)} pieces (it ends with {text[-30:]!r}); allow more of them "
             "(max_new_tokens), or bind it more tightly (maxLength, maxItems, fewer keys)"
         )
-
-
-def _until(parts: Iterator[str], stops: Sequence[str]) -> Iterator[str]:
-    """Yield a text in parts up to the first stop string, holding back what might become one."""
-    held = ""
-    for part in parts:
-        held += part
-        at = min((place for stop in stops if (place := held.find(stop)) >= 0), default=None)
-        if at is not None:
-            held = held[:at]
-            break
-        keep = max((n for stop in stops for n in range(1, len(stop)) if held.endswith(stop[:n])), default=0)
-        if len(held) > keep:
-            yield held[: len(held) - keep]
-            held = held[len(held) - keep :]
-    if held:
-        yield held

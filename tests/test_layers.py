@@ -22,7 +22,7 @@ LAYERS = [
     {"pretrained"},
     {"backbone", "testing", "adapters"},
     {"heads"},
-    {"engine", "trunks", "logits"},
+    {"engine", "trunks", "logits", "streaming", "perplexity"},
     {"checkpoint"},
     {"evaluation"},
     {"training", "kit", "generate", "incontext"},
@@ -38,7 +38,17 @@ MAY_IMPORT = {
 } | {"graph": {"graph", "types", "errors", "heap", "lexicon", "names", "chains", "epithets"}}
 
 DOORS = {
-    "transformers": {"backbone", "gguf", "passes", "pretrained", "testing", "logits", "generate", "incontext"},
+    "transformers": {
+        "backbone",
+        "gguf",
+        "passes",
+        "pretrained",
+        "testing",
+        "logits",
+        "generate",
+        "incontext",
+        "streaming",
+    },
     "tokenizers": {"backbone", "testing", "prompts"},
     "peft": {"adapters"},
     "networkx": {"graph"},
@@ -71,6 +81,8 @@ DOORS = {
         "logits",
         "generate",
         "incontext",
+        "streaming",
+        "perplexity",
     },
     "safetensors": {"adapters", "pretrained", "checkpoint", "runstate"},
 }

@@ -5,6 +5,7 @@ import pytest
 from nlpkit.errors import InputError
 from nlpkit.generate import Generator
 from nlpkit.safety import Named, classifier_filter, names_in, word_filter
+from nlpkit.streaming import unobjected
 from nlpkit.testing import fake_backbone
 from nlpkit.types import Document, Entity, Label
 
@@ -70,10 +71,10 @@ def test_a_text_that_a_filter_objects_to_is_withheld():
 
 
 def test_a_stream_ends_before_the_sentence_that_is_objected_to():
-    guarded = Generator(fake_backbone(kind="llama"), filters=[word_filter(["storm"])])
+    check = word_filter(["storm"])
     parts = ["One boat le", "ft. Two came", " back. A storm ro", "se. All was", " well."]
-    assert "".join(guarded._unobjected(iter(parts))) == "One boat left. Two came back. "
-    assert "".join(guarded._unobjected(iter(parts[:2]))) == "One boat left. Two came"
+    assert "".join(unobjected(iter(parts), check)) == "One boat left. Two came back. "
+    assert "".join(unobjected(iter(parts[:2]), check)) == "One boat left. Two came"
 
 
 @pytest.mark.parametrize(
