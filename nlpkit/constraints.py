@@ -148,12 +148,12 @@ class Choice:
 class Grammar:
     """A grammar over a tokenizer's pieces."""
 
-    def __init__(self, tokenizer: Any, made: Constraint) -> None:
+    def __init__(self, signs: endings.Signs, made: Constraint) -> None:
         from llguidance import LLMatcher
 
-        self.signs = endings.Signs(tokenizer)
+        self.signs = signs
         self.is_json = made.is_json
-        self._matcher = LLMatcher(tokenizer, made.grammar)
+        self._matcher = LLMatcher(signs.tokenizer, made.grammar)
         if self._matcher.is_error():
             raise InputError(f"no text can be bound to this: {self._matcher.get_error()[:200]}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
@@ -24,6 +25,7 @@ from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.constraints import Choice, Constraint, Grammar, State, constraint
 from nlpkit.decoding import Decoding
+from nlpkit.endings import Signs
 from nlpkit.errors import InputError
 from nlpkit.logits import Bound, Diverse, penalties, warpers
 from nlpkit.perplexity import perplexity
@@ -31,6 +33,8 @@ from nlpkit.prompts import Encoded, Prompt, Prompts
 from nlpkit.safety import Filter
 from nlpkit.streaming import Halted, Stops, unobjected, until
 from nlpkit.types import Generation
+
+_LOG = logging.getLogger("nlpkit")
 
 BATCH_PIECES = 16_384
 """Pieces of a batch at most, those still to be written included."""
@@ -183,7 +187,8 @@ class Generator:
     def stream(self, prompt: Prompt, **asked: Any) -> Iterator[str]:
         """Yield a text in parts while it is written. To end the iteration ends the writing.
 
-        With filters the parts are sentences, and the text ends before the first that one objects to.
+        With filters the parts are sentences, and the text ends before the first that one objects to. What a long prompt
+        loses at its beginning is logged.
 
         Args:
             prompt: a text or a conversation.
@@ -196,7 +201,10 @@ class Generator:
         wish = self._asked(**asked)
         if wish.decoding.num_beams > 1 or wish.decoding.num_return_sequences > 1:
             raise InputError("a stream is one text, written piece by piece; ask for num_beams = 1 and one candidate")
-        return self._streamed(self.prompts.encode(prompt, self._room(wish.decoding), chat=wish.chat), wish)
+        encoded = self.prompts.encode(prompt, self._room(wish.decoding), chat=wish.chat)
+        if encoded.dropped:
+            _LOG.warning("the first %d pieces of the prompt were left out; the model reads no more", encoded.dropped)
+        return self._streamed(encoded, wish)
 
     def perplexity(
         self, text: str, *, window: int | None = None, stride: int | None = None, adapter: str | None = None
@@ -356,13 +364,12 @@ class Generator:
         return chain
 
     @cached_property
-    def _pieces(self) -> Any:
-        """The tokenizer as llguidance knows it."""
+    def _signs(self) -> Signs:
+        """The tokenizer as llguidance knows it, with its single signs."""
         from llguidance import hf
 
-        return hf.from_tokenizer(
-            self.adapted.backbone.tokenizer, n_vocab=self.adapted.backbone.n_pieces, eos_token=self._ends
-        )
+        backbone = self.adapted.backbone
+        return Signs(hf.from_tokenizer(backbone.tokenizer, n_vocab=backbone.n_pieces, eos_token=self._ends))
 
     def _start(self, wish: _Wish) -> Choice | State | None:
         """Return where a bound text stands that has not begun."""
@@ -371,7 +378,7 @@ class Generator:
         if wish.bound.choices:
             rows = [self.prompts.plain(choice) for choice in wish.bound.choices]
             return Choice(rows, self.adapted.backbone.n_pieces, self._ends)
-        return Grammar(self._pieces, wish.bound).start(wish.decoding.max_new_tokens)
+        return Grammar(self._signs, wish.bound).start(wish.decoding.max_new_tokens)
 
     def _read(self, row: Sequence[int], wish: _Wish, start: Choice | State | None) -> Generation:
         """Return what was written, without what ends it."""

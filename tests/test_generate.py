@@ -169,6 +169,16 @@ def test_a_long_prompt_loses_its_beginning_and_says_so(writer):
     assert writer("a b", max_new_tokens=14).dropped == 0
 
 
+def test_a_stream_says_what_a_long_prompt_lost(writer, caplog):
+    prompt = "a b c d e f g h " * 20
+    whole = writer(prompt, max_new_tokens=14)
+    assert "".join(writer.stream(prompt, max_new_tokens=14)) == whole.text
+    assert f"the first {whole.dropped} pieces" in caplog.text
+    caplog.clear()
+    list(writer.stream("a b", max_new_tokens=4))
+    assert not caplog.records
+
+
 def test_progress_counts_prompts(writer):
     done = []
     writer(PROMPTS * 10, max_new_tokens=2, progress=done.append)

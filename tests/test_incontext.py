@@ -55,9 +55,10 @@ def test_one_pass_a_text_finds_what_a_pass_for_each_label_does(name):
     prompt, texts, rows = pieces(backbone)
     likely = Likelihoods(Adapted(backbone))
     expected = whole_passes(backbone, prompt, texts, rows)
+    nearness = 1e-4 if name == "fake" else 3e-4  # sums of float32 logits over tens of thousands of pieces differ more
     for _ in range(2):  # the second time the prompt is kept
-        np.testing.assert_allclose(likely.of(prompt, texts, rows), expected, atol=3e-4)
-    np.testing.assert_allclose(likely.of([], [[*prompt, *t] for t in texts], rows), expected, atol=3e-4)
+        np.testing.assert_allclose(likely.of(prompt, texts, rows), expected, atol=nearness)
+    np.testing.assert_allclose(likely.of([], [[*prompt, *t] for t in texts], rows), expected, atol=nearness)
 
 
 @pytest.mark.parametrize("method", ["lora", "ia3", "bottleneck", "layernorm", "full"])
