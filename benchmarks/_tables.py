@@ -43,7 +43,10 @@ SHOWN = {
         ("slots-atis: intent_accuracy", "flights (ATIS), intents, accuracy"),
         ("ner-conll2003: f1", "newswire names (CoNLL-2003), strict F1"),
         ("relation-conll04: relation_f1, mean of 5 seeds", "newswire relations (CoNLL04), strict F1 from raw text"),
-        ("points behind full fine-tuning, mean", "points that adapters lose to the whole backbone tuned, mean"),
+        (
+            "points behind full fine-tuning, mean",
+            "points that adapters lose to the whole backbone tuned, mean of the five recipes that have both",
+        ),
         ("ner-resume-zh: f1", "Chinese résumés on Gemma 3 270M, top 6 layers, strict F1"),
         (
             "intent-clinc150+adapter.layers=top10+backbone=smollm2+training.lr=0.0005: accuracy",
