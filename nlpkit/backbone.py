@@ -274,7 +274,7 @@ class Backbone:
         states: Tensor = output.last_hidden_state.float()
         return states
 
-    def embed(self, texts: Sequence[str], *, batch_pieces: int = 8192) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector of length 1 a text: the mean of its pieces' last hidden states (Reimers & Gurevych 2019).
 
         A text longer than `max_pieces` is read in windows whose means are averaged by length.
@@ -283,7 +283,7 @@ class Backbone:
             *Shape:* (n_texts, hidden_width)
 
         """
-        from nlpkit.data.batches import token_budget
+        from nlpkit.data.batches import BATCH_PIECES, token_budget
 
         cut = [
             w
@@ -294,7 +294,7 @@ class Backbone:
         ]
         total = torch.zeros(len(texts), self.hidden_width)
         with torch.inference_mode():
-            for batch in token_budget(cut, batch_pieces):
+            for batch in token_budget(cut, BATCH_PIECES):
                 hidden = self.hidden(batch)
                 weights = hidden.mask.unsqueeze(-1).to(hidden.states.dtype)
                 total.index_add_(0, torch.tensor([w.document for w in batch]), (hidden.states * weights).sum(1))

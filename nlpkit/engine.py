@@ -10,14 +10,12 @@ import torch
 
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone, Hidden, Trunk
-from nlpkit.data.batches import token_budget
+from nlpkit.data.batches import BATCH_PIECES, token_budget
 from nlpkit.errors import InputError
 from nlpkit.heads.base import Head
 from nlpkit.text import Window, windows
 from nlpkit.types import Document
 
-BATCH_PIECES = 4096
-"""Pieces of a batch, padding included."""
 _LEAST_ROOM = 8
 """Pieces of text that a window must hold beside the query."""
 

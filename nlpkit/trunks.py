@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nlpkit.backbone import Backbone, Trunk
-from nlpkit.data.batches import token_budget
+from nlpkit.data.batches import BATCH_PIECES, token_budget
 from nlpkit.text import Window
 
 
@@ -24,7 +24,6 @@ class Trunks:
         windows: all windows that will be asked for.
         layer: the lowest layer that is trained.
         path: the file; it is written anew and removed by `close`.
-        batch_pieces: pieces read at once.
         progress: called with the share done after each batch.
 
     """
@@ -36,7 +35,6 @@ class Trunks:
         layer: int,
         path: Path,
         *,
-        batch_pieces: int = 4096,
         progress: Callable[[float], None] | None = None,
     ) -> None:
         self.layer, self.path = layer, path
@@ -48,7 +46,7 @@ class Trunks:
         self._as_tuple = False
         done = 0
         with torch.inference_mode():
-            for batch in token_budget(windows, batch_pieces):
+            for batch in token_budget(windows, BATCH_PIECES):
                 trunk = backbone.trunk(batch, layer)
                 self._as_tuple = trunk.as_tuple
                 for window, states in zip(batch, trunk.states.numpy(), strict=True):

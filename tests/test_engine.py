@@ -107,7 +107,7 @@ def test_a_query_too_long_for_the_window_is_refused(adapted, jobs):
 def test_kept_trunks_give_what_a_whole_pass_gives(kind, tmp_path):
     backbone = fake_backbone(kind=kind)
     windows = [w for n, d in enumerate(TEXTS) for w in READING.windows(backbone, d, n)]
-    trunks = Trunks(backbone, windows, 1, tmp_path / "new" / "trunk.npy", batch_pieces=128)
+    trunks = Trunks(backbone, windows, 1, tmp_path / "new" / "trunk.npy")
     batch = windows[::2]
     with torch.inference_mode():
         whole, kept = backbone.hidden(batch), backbone.hidden(batch, given=trunks.of(batch))

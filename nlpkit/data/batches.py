@@ -7,6 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from nlpkit.text import Window
 
+BATCH_PIECES = 1024
+"""Pieces read at once, padding included: so many that every core has work, so few that a layer's inner states stay in
+the processor's cache (`docs/decisions.md`)."""
+
 
 def token_budget(windows: Sequence[Window], pieces: int, rng: random.Random | None = None) -> Iterator[list[Window]]:
     """Yield batches, longest windows first, each at most `pieces` pieces with its padding (at least one window).
