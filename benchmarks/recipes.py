@@ -3,6 +3,7 @@
     python recipes.py --data DATA train intent/banking77
     python recipes.py --data DATA train intent/banking77 --full
     python recipes.py --data DATA train intent/clinc150 --set backbone=smollm2 --set adapter.layers=top:10
+    python recipes.py --data DATA train relation/wikipedia --set 'heads=["ner"]'
     python recipes.py
 
 `train` goes on where it stopped. Alone it shows the test scores of all that is trained and writes them to results/.
@@ -40,6 +41,7 @@ FOLDERS = {
     "relation/conll04": "re/conll04",
     "relation/semeval2010": "re/semeval2010-task8",
     "qa/squad": "qa/squad_v1.1",
+    "joint/assistant": "",
 }
 """Where under --data a recipe's files lie."""
 
@@ -98,8 +100,17 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 def label(name: str, full: bool, changes: Mapping[str, Any]) -> str:
     """Return the name of a run's folder."""
-    parts = [name.replace("/", "-"), *(["full"] if full else []), *(f"{k}={v}" for k, v in sorted(changes.items()))]
+    parts = [
+        name.replace("/", "-"),
+        *(["full"] if full else []),
+        *(f"{k}={plain(v)}" for k, v in sorted(changes.items())),
+    ]
     return "+".join(part.replace(":", "") for part in parts)
+
+
+def plain(value: Any) -> str:
+    """Return a value as it stands in the name of a folder."""
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 class Printed:
@@ -129,7 +140,11 @@ def table(runs: Path, *, quick: bool) -> None:
     for name, account in found.items():
         goals, scores = account["recipe"].get("goals", {}), account["scores"]["test"]
         own = "backbone=" not in name  # a recipe's goals are those of its own backbone
-        rows += [Row(f"{name}: {metric}", scores[metric], "", goal if own else None) for metric, goal in goals.items()]
+        rows += [
+            Row(f"{name}: {metric}", scores[metric], "", goal if own else None)
+            for metric, goal in goals.items()
+            if metric in scores
+        ]
         full = found.get(f"{name}+full")
         if full:
             points = [100 * (full["scores"]["test"][metric] - scores[metric]) for metric in goals]
