@@ -140,11 +140,9 @@ def table(runs: Path, *, quick: bool) -> None:
     for name, account in found.items():
         goals, scores = account["recipe"].get("goals", {}), account["scores"]["test"]
         own = "backbone=" not in name  # a recipe's goals are those of its own backbone
-        rows += [
-            Row(f"{name}: {metric}", scores[metric], "", goal if own else None)
-            for metric, goal in goals.items()
-            if metric in scores
-        ]
+        # Of heads that a recipe trains together, one trained apart has metrics of other names.
+        metrics = [metric for metric in goals if metric in scores] or [m for m in scores if m.endswith("f1")]
+        rows += [Row(f"{name}: {m}", scores[m], "", goals.get(m) if own else None) for m in metrics]
         full = found.get(f"{name}+full")
         if full:
             points = [100 * (full["scores"]["test"][metric] - scores[metric]) for metric in goals]
