@@ -41,6 +41,7 @@ from nlpkit.embedded import EMBEDDED
 from nlpkit.engine import Job, Reading
 from nlpkit.heads import head_class
 from nlpkit.heads.base import Head
+from nlpkit.objectives import Heads
 from nlpkit.recipes import AdapterSpec
 from nlpkit.text import Window
 from nlpkit.types import Document, Entity, Label, Relation
@@ -373,7 +374,7 @@ def training_epoch(data: Path, *, quick: bool) -> list[Row]:
         start = Path(folder) / "start"
         start.mkdir()
         run.adapted.save(training.ADAPTER, start)
-        peer = Peer(start, copy.deepcopy(run.heads[0]))
+        peer = Peer(start, copy.deepcopy(run.objective.heads[0]))
         plan = [batch for epoch in range(3) for batch in batches_of(run, epoch)]
         ours = Clock()
         run.fit(lambda progress: ours.tick(progress.loss))
@@ -448,9 +449,9 @@ def trainer_loop(peer: Peer, run: training.Run, plan: Sequence[list[Window]], fo
     def collated(chosen: list[list[Window]]) -> dict[str, object]:
         (windows,) = chosen
         ids, mask = padded(windows)
-        return {"ids": ids, "mask": mask, "windows": windows, "targets": [run.targets[id(w)][0] for w in windows]}
+        return {"ids": ids, "mask": mask, "windows": windows, "targets": [learnt.targets[id(w)][0] for w in windows]}
 
-    spec = run.recipe.training
+    spec, learnt = run.recipe.training, cast(Heads, run.objective)
     parameters = [p for p in peer.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=spec.lr, weight_decay=0.0)
     warm = max(1, int(spec.warmup * run.steps))

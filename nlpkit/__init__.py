@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Relation,
         Similar,
         Span,
+        Turn,
     )
 
 __version__ = "0.1.0"
@@ -57,6 +58,7 @@ __all__ = [
     "Relation",
     "Similar",
     "Span",
+    "Turn",
     "__version__",
     "evaluate",
     "load",
@@ -85,6 +87,7 @@ _HOMES = {
         "Relation",
         "Similar",
         "Span",
+        "Turn",
     ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -250,6 +250,38 @@ class Backbone:
         causal = self.kind == "decoder" and self.both_from is None
         return Hidden(states, mask, wishes.attention[0].float() if attention else None, causal)
 
+    def foretell(self, windows: Sequence[Window], places: Tensor, *, given: Trunk | None = None) -> Tensor:
+        """Return the scores of the piece after each of some places, the same places in every window.
+
+        Args:
+            windows: what to read.
+            places: numbers of pieces. *Shape:* (n_places,)
+            given: states of these windows to go on from; the layers below are not run.
+
+        Returns:
+            *Shape:* (n_windows, n_places, n_pieces)
+
+        Raises:
+            BackboneError: this backbone writes no text.
+
+        """
+        with passes.running(Pass(given, both_from=self.both_from)):
+            logits: Tensor = self.writer()(**self._inputs(windows), logits_to_keep=places).logits
+        return logits.float()
+
+    @property
+    def ends(self) -> list[int]:
+        """The pieces that end a text that this backbone writes.
+
+        Raises:
+            BackboneError: it writes none.
+
+        """
+        ends = self.writer().generation_config.eos_token_id
+        if ends is None:
+            ends = self.tokenizer.eos_token_id
+        return [ends] if isinstance(ends, int) else list(ends or [self.pad_id])
+
     def _tensors(self, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
         """Return piece ids and mask, padded. *Shapes:* (n_windows, n_pieces)."""
         length = max(len(w) for w in windows)
@@ -260,15 +292,26 @@ class Backbone:
             mask[row, : len(window)] = True
         return ids, mask
 
-    def _forward(self, ids: Tensor, mask: Tensor, windows: Sequence[Window]) -> Tensor:
+    def _inputs(self, windows: Sequence[Window], tensors: tuple[Tensor, Tensor] | None = None) -> dict[str, Any]:
+        """Return what the model takes for these windows; `tensors` are their ids and mask where they are known."""
+        ids, mask = tensors or self._tensors(windows)
         more: dict[str, Any] = {"use_cache": False} if self.kind == "decoder" else {}
+        if any(w.starts for w in windows):
+            # Positions that begin anew tell transformers where one packed text ends and the next begins.
+            more["position_ids"] = torch.stack([_places(w, ids.shape[1]) for w in windows])
+        else:
+            more["attention_mask"] = mask.long()
         if self._n_types > 1 and any(w.n_query for w in windows):
             after = torch.arange(ids.shape[1]) >= torch.tensor([[w.n_query or ids.shape[1]] for w in windows])
             more["token_type_ids"] = (after & mask).long()
+        return {"input_ids": ids, **more}
+
+    def _forward(self, ids: Tensor, mask: Tensor, windows: Sequence[Window]) -> Tensor:
+        more = self._inputs(windows, (ids, mask))
         wishes = passes.current()
         if not self._attends and wishes is not None and wishes.kept is not None:
             more["output_attentions"] = True
-        output = self.model(input_ids=ids, attention_mask=mask.long(), **more)
+        output = self.model(**more)
         if "output_attentions" in more and wishes is not None:
             wishes.attention.append(output.attentions[-1])
         states: Tensor = output.last_hidden_state.float()
@@ -300,6 +343,14 @@ class Backbone:
                 total.index_add_(0, torch.tensor([w.document for w in batch]), (hidden.states * weights).sum(1))
         normalised: NDArray[np.float32] = nn.functional.normalize(total, dim=-1).numpy()
         return normalised
+
+
+def _places(window: Window, length: int) -> Tensor:
+    """Return the place of each piece in its own text, of packed ones. *Shape:* (length,)."""
+    places = torch.arange(length)
+    for start in window.starts:
+        places[start:] = torch.arange(length - start)
+    return places
 
 
 def _is_causal(model: nn.Module) -> bool:

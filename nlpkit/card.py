@@ -13,9 +13,20 @@ _NOTES = {
     "relation": "`relation_*`: from raw text, a triple counts when both its entities share a mention of the right type "
     "with the gold ones; `relation_given_*`: with the gold entities given.",
     "slots": "Slots count when characters and type are right.",
+    "generation": "`perplexity` by pieces, of the responses alone, each given its prompt; `accuracy` is the share of "
+    "pieces that were the likeliest; `bare_perplexity` is that of the backbone without the adapter.",
     "qa": "`exact` and `f1` as the scorer of SQuAD counts them.",
 }
 """What the metrics of a kind of head count."""
+
+LIMITS = """\
+- It writes what is likely after what it has read, not what is true: check names, numbers, dates and quotations.
+- A small decoder forgets parts of long prompts, repeats itself and counts badly. What was measured is above; of other
+  kinds of prompts, of other languages and of longer texts nothing was.
+- What it learnt from may hold prejudice and private names, and so may what it writes. `nlpkit.safety` withholds texts
+  by lists of words and by classifiers, and says whom a text names; it does not catch everything.
+- A person should read what is published or acted on, and readers should be told that a model wrote it."""
+"""What a model that writes cannot do, for cards and for whoever shows its texts."""
 
 _EXCLUSIVE = (
     "Each text comes with the two entities that it is about; `macro_f1` is the mean over the relations, direction "
@@ -35,7 +46,7 @@ def card(account: Mapping[str, Any]) -> str:
         f"---\nlibrary_name: peft\nlicense: {recipe['licence'].lower()}\n---\n",
         f"# {recipe['name']}\n\n{recipe['title']}.\n",
         "| | |\n|---|---|",
-        f"| heads | {', '.join(account['heads'])} |",
+        f"| heads | {', '.join(account['heads']) or 'none: it writes'} |",
         f"| backbone | {backbone['name']} (SHA-256 {backbone['sha256'][:16]}...), frozen |",
         f"| adapter | {_adapter(recipe['adapter'])} |",
         f"| parameters | {parameters['adapter']:,} in the adapter, {parameters['heads']:,} in the heads |",
@@ -44,11 +55,29 @@ def card(account: Mapping[str, Any]) -> str:
         "choose on |",
         f"| licence | {recipe['licence']} |\n",
         _scores(account),
+        *(_written(backbone["name"]) if recipe["heads"] == ["generation"] else _read(account)),
+    ]
+    return "\n".join(parts)
+
+
+def _read(account: Mapping[str, Any]) -> list[str]:
+    """Return what is said of an adapter with heads."""
+    return [
         "## Labels\n",
         *(_labels(kind, config) for kind, config in account["heads"].items()),
         '## Load\n\n```python\nimport nlpkit\n\nkit = nlpkit.load("path/to/this/folder")\n```\n',
     ]
-    return "\n".join(parts)
+
+
+def _written(backbone: str) -> list[str]:
+    """Return what is said of an adapter that writes."""
+    return [
+        f"## Limits\n\n{LIMITS}\n",
+        "## Load\n\n```python\nimport nlpkit\n\n"
+        f'generator = nlpkit.Generator.from_pretrained("{backbone}")\n'
+        'adapter = generator.load("path/to/this/folder")\n'
+        'generator("...", adapter=adapter).text\n```\n',
+    ]
 
 
 def _data(recipe: Mapping[str, Any]) -> str:
@@ -76,7 +105,7 @@ def _scores(account: Mapping[str, Any]) -> str:
     for metric in metrics:
         cells = [f"{scores[metric]:.4f}" if metric in scores else "" for scores in columns.values()]
         lines.append(f"| {metric} | {' | '.join(cells)} |")
-    notes = {kind: _NOTES[kind] for kind in account["heads"] if kind in _NOTES}
+    notes = {kind: _NOTES[kind] for kind in account["recipe"]["heads"] if kind in _NOTES}
     relation = account["heads"].get("relation", {})
     if relation.get("exclusive"):
         notes["relation"] = _EXCLUSIVE

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Literal, overload
 
@@ -20,13 +21,13 @@ from transformers import (
     TextIteratorStreamer,
 )
 
-from nlpkit import writings
+from nlpkit import checkpoint, writings
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.constraints import Choice, Constraint, Grammar, State, constraint
 from nlpkit.decoding import Decoding
 from nlpkit.endings import Signs
-from nlpkit.errors import InputError
+from nlpkit.errors import AdapterError, InputError
 from nlpkit.logits import Bound, Diverse, penalties, warpers
 from nlpkit.perplexity import perplexity
 from nlpkit.prompts import Encoded, Prompt, Prompts
@@ -71,10 +72,7 @@ class Generator:
         self.adapted = adapted if isinstance(adapted, Adapted) else Adapted(adapted)
         backbone = self.adapted.backbone
         self.prompts = Prompts(backbone.tokenizer, specials=backbone.specials)
-        ends = backbone.writer().generation_config.eos_token_id
-        if ends is None:
-            ends = backbone.tokenizer.eos_token_id
-        self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends or [backbone.pad_id])
+        self._ends = backbone.ends
 
     @classmethod
     def from_pretrained(cls, name: str = "smollm2", *, filters: Sequence[Filter] = ()) -> Generator:
@@ -85,6 +83,30 @@ class Generator:
 
         """
         return cls(Backbone.from_pretrained(name), filters=filters)
+
+    def load(self, adapter: str | Path, *, name: str | None = None) -> str:
+        """Load an adapter that was trained to write.
+
+        Args:
+            adapter: its folder, or the name of a shipped one.
+            name: what to call it here; by default its recipe's name.
+
+        Returns:
+            The name, to be given as `adapter` of a call.
+
+        Raises:
+            AdapterError: it is not there, is damaged, belongs to another backbone, or was not trained to write.
+
+        """
+        folder = checkpoint.locate(adapter)
+        task = checkpoint.load(folder, self.adapted, name=name)
+        if not task.recipe.writes:
+            self.adapted.remove(task.name)
+            kinds = ", ".join(head.kind for head in task.heads)
+            raise AdapterError(
+                f"the adapter in {folder} reads texts ({kinds}); load it with nlpkit.load({str(adapter)!r})"
+            )
+        return task.name
 
     @overload
     def __call__(self, prompts: str | Sequence[Mapping[str, str]], **settings: Any) -> Generation: ...

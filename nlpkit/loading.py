@@ -58,6 +58,11 @@ def load(
     kit: Kit | None = None
     for name, kinds in wanted.items():
         task = checkpoint.load(checkpoint.locate(name), adapted)
+        if task.recipe.writes:
+            raise InputError(
+                f"the adapter {name!r} writes texts, which a kit reads; use Generator.from_pretrained("
+                f"{task.adapted.backbone.name!r}).load({name!r})"
+            )
         adapted = task.adapted
         kit = kit or Kit(adapted)
         kit.add(replace(task, heads=_chosen(task.heads, kinds, name)) if kinds else task)

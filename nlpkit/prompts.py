@@ -10,6 +10,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from nlpkit.errors import InputError
+from nlpkit.types import ROLES, Document
 
 Message = Mapping[str, str]
 """A turn of a conversation: {"role": "system", "user" or "assistant", "content": text}."""
@@ -17,7 +18,6 @@ Message = Mapping[str, str]
 Prompt = str | Sequence[Message]
 """A text to go on with, or a conversation to answer."""
 
-_ROLES = ("system", "user", "assistant")
 _MARK = "\ue000{}\ue001"
 """Stands for a message's text while the template is filled: signs of private use, which no tokenizer joins."""
 
@@ -28,6 +28,11 @@ class Encoded:
 
     ids: list[int]
     dropped: int = 0
+
+
+def prompt_of(document: Document) -> Prompt:
+    """Return the prompt that a document's text answers: its history, else its query, a text to go on with."""
+    return [turn.to_dict() for turn in document.history] or document.query
 
 
 class Prompts:
@@ -121,7 +126,7 @@ def _check(messages: Sequence[Message]) -> None:
     for n, message in enumerate(messages):
         if not isinstance(message, Mapping) or not isinstance(message.get("content"), str):
             raise InputError(f'turn {n} of the conversation is {message!r}; allowed: {{"role": ..., "content": text}}')
-        if message.get("role") not in _ROLES:
-            raise InputError(f"turn {n} has the role {message.get('role')!r}; allowed: {', '.join(_ROLES)}")
+        if message.get("role") not in ROLES:
+            raise InputError(f"turn {n} has the role {message.get('role')!r}; allowed: {', '.join(ROLES)}")
     if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
         raise InputError("a conversation ends with a turn of the user that is not empty; add one")

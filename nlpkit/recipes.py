@@ -37,7 +37,8 @@ _SHIPPED = _PACKAGE / "_tasks"
 ROOT = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent / "tasks"
 """Where recipes live: inside the package in a wheel, beside it in a checkout."""
 GENERATION = "generation"
-"""The folder among them of what is not learnt but written (see `nlpkit.writings`)."""
+"""The folder among them of kinds of texts to write (see `nlpkit.writings`), and what stands for a head in a recipe by
+which a decoder learns to write."""
 
 
 _POSITIVE = Rule("above 0", lambda v: v > 0)
@@ -150,6 +151,11 @@ class Recipe:
     goals: Mapping[str, float] = field(default_factory=dict)
     more: tuple[DataSpec, ...] = ()
     note: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether a decoder learns to write here: from prompts with responses, without a head."""
+        return self.heads == (GENERATION,)
 
     @property
     def sets(self) -> tuple[DataSpec, ...]:

@@ -6,33 +6,28 @@ it was, and randomness is drawn anew from (seed, step), so that it ends as an un
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nlpkit import checkpoint, engine, recipes, runstate
+from nlpkit import checkpoint, recipes, runstate
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.data.batches import mixed, token_budget
-from nlpkit.data.splits import split, tests
-from nlpkit.engine import Reading
 from nlpkit.errors import DataError, RecipeError
-from nlpkit.evaluation import given_to, scores_of, texts_of
-from nlpkit.heads import head_class, in_order
-from nlpkit.heads.base import Head, worth
-from nlpkit.quick import products, quicken, rounded
+from nlpkit.objectives import Heads, Objective
+from nlpkit.quick import products
 from nlpkit.recipes import Recipe
+from nlpkit.responses import Responses
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
-from nlpkit.types import Document
 
 ADAPTER = "default"
 SAVE_SECONDS = 120.0
@@ -84,39 +79,19 @@ def train(
 
 
 class Run:
-    """A training run: model, data and state."""
+    """A training run: an adapter, what it learns for (its objective), and where the training is."""
 
     def __init__(self, recipe: Recipe, folder: Path, out: Path) -> None:
-        self.recipe, self.folder, self.out = recipe, folder, out
+        self.recipe, self.out = recipe, out
         self.state_folder = out / ".training"
         spec = recipe.training
         torch.manual_seed(spec.seed)
-        parts = [split(spec, folder) for spec in recipe.sets]
-        self.train_docs = [d for train, _ in parts for d in train]
-        self.dev_docs = [dev for _, dev in parts]
         backbone = Backbone.from_pretrained(recipe.backbone, sha256=recipe.backbone_sha256)
         self.adapted = Adapted(backbone)
         self.adapted.add(ADAPTER, recipe.adapter)
-        home = {kind: n for n, spec in enumerate(recipe.sets) for kind in spec.heads}
-        self.heads = [
-            head_class(kind).fit(parts[home[kind]][0], backbone.hidden_width, recipe.options.get(kind, {}))
-            for kind in in_order(recipe.heads)
-        ]
-        self.learners = [[n for n, h in enumerate(self.heads) if home[h.kind] == k] for k in range(len(parts))]
-        for module in self._modules:
-            quicken(module)
-        self.reading = Reading(spec.window, spec.window - spec.stride)
-        draws = random.Random(spec.seed)
-        self.windows: list[list[Window]] = []
-        self.targets: dict[int, list[Any]] = {}
-        self._set_of: list[int] = []
-        for number, (train, _) in enumerate(parts):
-            self.windows.append(self._worth_reading(train, len(self._set_of), self.learners[number], draws))
-            self._set_of += [number] * len(train)
-            if not self.windows[-1]:
-                raise DataError(
-                    f"no text to train on in {folder / recipe.sets[number].folder / recipe.sets[number].train}"
-                )
+        learn: type[Objective] = Responses if recipe.writes else Heads
+        self.objective = learn(recipe, folder, self.adapted)
+        self.windows = self.objective.windows
         self.parameters = dict(self._named_parameters())
         self.optimizer = self._optimizer()
         self._trunks: Trunks | None = None
@@ -124,36 +99,13 @@ class Run:
             len(list(token_budget(windows, spec.batch_tokens, random.Random(spec.seed)))) for windows in self.windows
         )
         self.steps = self.epoch_steps * spec.epochs
-        self.step, self.best, self.dev = 0, -1.0, dict[str, float]()
-
-    def _worth_reading(
-        self, documents: Sequence[Document], first: int, learners: Sequence[int], draws: random.Random
-    ) -> list[Window]:
-        """Return a data set's windows that are worth training on, and note their targets for the heads that learn.
-
-        `first` is the number of the first document among those of all sets.
-        """
-        heads = [self.heads[n] for n in learners]
-        kept = []
-        for number, document in enumerate(documents, first):
-            golds = [head.gold(document) for head in heads]
-            for window in self.reading.windows(self.adapted.backbone, document, number):
-                draw = draws.random()
-                if any(worth(head, window, gold, draw) for head, gold in zip(heads, golds, strict=True)):
-                    kept.append(window)
-                    targets = [head.targets(window, gold) for head, gold in zip(heads, golds, strict=True)]
-                    self.targets[id(window)] = targets
-        return kept
+        self.step, self.best, self.dev = 0, -math.inf, dict[str, float]()
 
     def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         yield from ((f"adapter.{n}", p) for n, p in self.adapted.named_parameters(ADAPTER))
-        for head in self._modules:
+        for head in self.objective.modules:
             kind = getattr(head, "kind", "")
             yield from ((f"{kind}.{n}", p) for n, p in head.named_parameters())
-
-    @property
-    def _modules(self) -> list[nn.Module]:
-        return [head for head in self.heads if isinstance(head, nn.Module)]
 
     def _optimizer(self) -> torch.optim.AdamW:
         spec = self.recipe.training
@@ -222,21 +174,11 @@ class Run:
         spec = self.recipe.training
         torch.manual_seed(spec.seed * 1_000_003 + self.step)
         self._set_rate()
-        for module in self._modules:
+        for module in self.objective.modules:
             module.train()
         with self.adapted.using(ADAPTER) as model, products():
             self.adapted.trainable(ADAPTER, True)
-            heads = [self.heads[n] for n in self.learners[self._set_of[batch[0].document]]]
-            with rounded(spec.bf16):
-                hidden = model.hidden(
-                    batch,
-                    attention=any(h.reads_attention for h in heads),
-                    hide=spec.hide,
-                    given=self._trunks.of(batch) if self._trunks else None,
-                )
-            loss = torch.stack(
-                [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(heads)]
-            ).sum()
+            loss = self.objective.loss(model, batch, self._trunks)
             self._check_finite("loss", loss, batch)
             self.optimizer.zero_grad()
             loss.backward()
@@ -246,7 +188,7 @@ class Run:
 
     def _check_finite(self, what: str, value: Tensor, batch: Sequence[Window]) -> None:
         if not torch.isfinite(value):
-            names = ", ".join(sorted({self.train_docs[w.document].id for w in batch}))
+            names = ", ".join(self.objective.names(batch))
             raise DataError(
                 f"the {what} is {float(value.detach())} at step {self.step} on the documents {names}; "
                 "look at them, or lower the lr"
@@ -260,8 +202,10 @@ class Run:
             group["lr"] = group["initial_lr"] * share
 
     def _end_epoch(self) -> None:
-        self.dev = self._dev_scores()
-        score = sum(v for k, v in self.dev.items() if k.endswith("f1") or k.endswith("accuracy"))
+        self._ready()
+        with self.adapted.using(ADAPTER) as model:
+            self.dev = self.objective.dev_scores(model)
+        score = self.objective.merit(self.dev)
         if score >= self.best:
             self.best = score
             self._save("best")
@@ -269,19 +213,8 @@ class Run:
 
     def _ready(self) -> None:
         self.adapted.trainable(ADAPTER, False)
-        for module in self._modules:
+        for module in self.objective.modules:
             module.eval()
-
-    def _dev_scores(self) -> dict[str, float]:
-        """Score each head on the dev documents, with what it needs given (no head pays for another's mistakes)."""
-        self._ready()
-        scores: dict[str, float] = {}
-        with self.adapted.using(ADAPTER) as model:
-            for golds, learners in zip(self.dev_docs, self.learners, strict=True):
-                for head in (self.heads[n] for n in learners if golds):
-                    found = engine.read(model, [head], [given_to(head, d) for d in golds], self.reading)
-                    scores |= {f"{head.kind}_{k}": v for k, v in head.score(found, golds).items()}
-        return scores
 
     def _save(self, name: str) -> None:
         noted = {"step": self.step, "best": self.best, "dev": self.dev, "recipe": self.recipe.to_dict()}
@@ -319,26 +252,11 @@ class Run:
         with torch.no_grad():
             for parameter in self.parameters.values():
                 parameter.copy_(parameter.half().float())
-        scores: dict[str, dict[str, float]] = {"dev": {}}
-        for number, (spec, learners) in enumerate(zip(self.recipe.sets, self.learners, strict=True)):
-            own = [d for n, d in zip(self._set_of, self.train_docs, strict=True) if n == number]
-            golds, heads = self.dev_docs[number] or own, [self.heads[n] for n in learners]
-            self._calibrate(heads, golds)
-            scores["dev"] |= self._scores(heads, golds)
-            if reported := tests(spec, self.folder):
-                scores["test"] = scores.get("test", {}) | self._scores(heads, reported)
-        sizes = {"train": len(self.train_docs), "dev": sum(map(len, self.dev_docs))}
+        with self.adapted.using(ADAPTER) as model:
+            scores = self.objective.final_scores(model)
+        learnt = self.objective
         checkpoint.save(
-            checkpoint.Task(ADAPTER, self.recipe, self.adapted, self.heads, self.reading, scores, sizes), self.out
+            checkpoint.Task(ADAPTER, self.recipe, self.adapted, learnt.heads, learnt.reading, scores, learnt.sizes),
+            self.out,
         )
         return self.out
-
-    def _calibrate(self, heads: Sequence[Head], golds: Sequence[Document]) -> None:
-        with self.adapted.using(ADAPTER) as model:
-            for n, head in enumerate(heads):
-                first = heads[: n + 1]
-                head.calibrate(partial(engine.read, model, first, texts_of(golds, first), self.reading), golds)
-
-    def _scores(self, heads: Sequence[Head], golds: Sequence[Document]) -> dict[str, float]:
-        with self.adapted.using(ADAPTER) as model:
-            return scores_of(model, heads, golds, self.reading, by_kind=len(self.heads) > 1)[0]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 MentionKind = Literal["name", "pronoun", "nominal"]
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
 
 _MARK = re.compile(r"<(e[12])>([^<>]+)</\1>")
@@ -172,12 +174,24 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a conversation: who spoke, and what was said."""
+
+    role: Role
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the turn as plain JSON types, as chat templates know it."""
+        return {"role": self.role, "content": self.text}
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A text and everything found in it.
 
     `query` is what is read before the text: the question that it should answer, or the first sentence of a pair.
-    `labels` are by task; `slots` are the parts of an utterance that its intent needs; `answers` come best first,
-    none where the text holds no answer.
+    `history` are the turns of a conversation before the text. `labels` are by task; `slots` are the parts of an
+    utterance that its intent needs; `answers` come best first, none where the text holds no answer.
     """
 
     text: str
@@ -190,6 +204,7 @@ class Document:
     query: str = ""
     slots: tuple[Entity, ...] = ()
     answers: tuple[Answer, ...] = ()
+    history: tuple[Turn, ...] = ()
 
     @classmethod
     def marked(cls, text: str, *, label: str = "") -> Document:
@@ -226,6 +241,7 @@ class Document:
             "relations": [r.to_dict() for r in self.relations],
             "labels": {task: label.to_dict() for task, label in self.labels.items()},
             **({"query": self.query} if self.query else {}),
+            **({"history": [t.to_dict() for t in self.history]} if self.history else {}),
             **({"slots": [e.to_dict() for e in self.slots]} if self.slots else {}),
             **({"answers": [a.to_dict() for a in self.answers]} if self.answers else {}),
             **({"metadata": dict(self.metadata)} if self.metadata else {}),

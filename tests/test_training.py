@@ -253,7 +253,7 @@ def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path, 
     next(iter(run.adapted.backbone.layers[0].children())).register_forward_hook(lambda *_: below.append(1))
     with run.adapted.using(training.ADAPTER) as view:
         next(iter(view.layers[0].children())).register_forward_hook(lambda *_: below.append(1))
-    monkeypatch.setattr(run, "_dev_scores", dict)
+    monkeypatch.setattr(run.objective, "dev_scores", lambda model: {})
     run.fit()
     assert run.step == 3 * run.epoch_steps
     assert len(below) <= run.epoch_steps

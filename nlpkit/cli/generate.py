@@ -27,6 +27,7 @@ def generate(
     ),
     given: list[str] = typer.Option([], "--input", "-i", help="What the kind asks for, as KEY=VALUE; again for more."),
     backbone: str = typer.Option("smollm2", "--backbone", "-b", help="The decoder: a name, a folder, a .gguf file."),
+    adapter: str | None = typer.Option(None, "--adapter", "-a", help="An adapter that was trained to write."),
     chosen: list[str] = typer.Option(
         [], "--set", "-s", help="A setting of the decoding, as KEY=VALUE (max_new_tokens=50); again for more."
     ),
@@ -50,7 +51,8 @@ def generate(
         settings = decoding.to_dict()
     elif inputs:
         raise InputError("--input fills the places of a kind of text; name one with --kind")
-    wanted = {**settings, **bound, "chat": False if raw else None}
+    loaded = writer.load(adapter) if adapter else None
+    wanted = {**settings, **bound, "chat": False if raw else None, "adapter": loaded}
     if json:
         for text, found in zip(texts, writer(prompts, **wanted), strict=True):
             emit({"prompt": text, **found.to_dict()})

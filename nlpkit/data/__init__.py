@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nlpkit.data import conll, docred, labels, relations, slots, squad
+from nlpkit.data import conll, docred, labels, pairs, relations, slots, squad
 from nlpkit.errors import DataError
 from nlpkit.types import Example
 
@@ -18,6 +18,7 @@ READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "spert": relations.read_spert,
     "scierc": relations.read_scierc,
     "ade": relations.read_ade,
+    "pairs": pairs.read,
 }
 """Readers by the name that a recipe's `data.format` gives."""
 

@@ -1,0 +1,182 @@
+"""What a training run learns for: heads on an adapter here, what a decoder writes in `nlpkit.pairs`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nlpkit import engine
+from nlpkit.adapters import Adapted
+from nlpkit.backbone import Backbone
+from nlpkit.data.splits import split, tests
+from nlpkit.engine import Reading
+from nlpkit.errors import DataError
+from nlpkit.evaluation import given_to, scores_of, texts_of
+from nlpkit.heads import head_class, in_order
+from nlpkit.heads.base import Head, worth
+from nlpkit.quick import quicken, rounded
+from nlpkit.recipes import Recipe
+from nlpkit.text import Window
+from nlpkit.trunks import Trunks
+from nlpkit.types import Document
+
+Scores = dict[str, float]
+
+
+class Objective(Protocol):
+    """What a run trains beside its adapter, on which windows, by which loss, and how it is scored.
+
+    Attributes:
+        heads: the heads that are saved with the adapter, in the order of their needs.
+        reading: how texts are cut when the task is used.
+        windows: what is trained on, for each data set.
+        sizes: the number of documents to train and to choose on.
+
+    """
+
+    heads: list[Head]
+    reading: Reading
+    windows: list[list[Window]]
+    sizes: dict[str, int]
+
+    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
+        """Read a recipe's data from a folder; learn on the adapter that is trained."""
+        ...
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """What is trained beside the adapter."""
+        ...
+
+    def loss(self, model: Backbone, batch: Sequence[Window], trunks: Trunks | None) -> Tensor:
+        """Return the loss of a batch of windows of one data set, a scalar; `trunks` holds where to go on from."""
+        ...
+
+    def names(self, batch: Sequence[Window]) -> list[str]:
+        """Return the ids of a batch's documents, for messages."""
+        ...
+
+    def dev_scores(self, model: Backbone) -> Scores:
+        """Score the documents to choose on."""
+        ...
+
+    def merit(self, scores: Scores) -> float:
+        """Return what a state is chosen by, from its dev scores: the more the better."""
+        ...
+
+    def final_scores(self, model: Backbone) -> dict[str, Scores]:
+        """Calibrate what was trained, and score it on the documents to choose on and on those to report."""
+        ...
+
+
+class Heads:
+    """The heads of a recipe, each on the data set that is its own."""
+
+    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
+        self.recipe, self.folder, self.adapted = recipe, folder, adapted
+        spec = recipe.training
+        parts = [split(own, folder) for own in recipe.sets]
+        self.train_docs = [d for train, _ in parts for d in train]
+        self.dev_docs = [dev for _, dev in parts]
+        self.sizes = {"train": len(self.train_docs), "dev": sum(map(len, self.dev_docs))}
+        home = {kind: n for n, own in enumerate(recipe.sets) for kind in own.heads}
+        self.heads = [
+            head_class(kind).fit(parts[home[kind]][0], adapted.backbone.hidden_width, recipe.options.get(kind, {}))
+            for kind in in_order(recipe.heads)
+        ]
+        self.learners = [[n for n, h in enumerate(self.heads) if home[h.kind] == k] for k in range(len(parts))]
+        for module in self.modules:
+            quicken(module)
+        self.reading = Reading(spec.window, spec.window - spec.stride)
+        draws = random.Random(spec.seed)
+        self.windows: list[list[Window]] = []
+        self.targets: dict[int, list[Any]] = {}
+        self._set_of: list[int] = []
+        for number, (train, _) in enumerate(parts):
+            self.windows.append(self._worth_reading(train, len(self._set_of), self.learners[number], draws))
+            self._set_of += [number] * len(train)
+            if not self.windows[-1]:
+                raise DataError(
+                    f"no text to train on in {folder / recipe.sets[number].folder / recipe.sets[number].train}"
+                )
+
+    def _worth_reading(
+        self, documents: Sequence[Document], first: int, learners: Sequence[int], draws: random.Random
+    ) -> list[Window]:
+        """Return a data set's windows that are worth training on, and note their targets for the heads that learn.
+
+        `first` is the number of the first document among those of all sets.
+        """
+        heads = [self.heads[n] for n in learners]
+        kept = []
+        for number, document in enumerate(documents, first):
+            golds = [head.gold(document) for head in heads]
+            for window in self.reading.windows(self.adapted.backbone, document, number):
+                draw = draws.random()
+                if any(worth(head, window, gold, draw) for head, gold in zip(heads, golds, strict=True)):
+                    kept.append(window)
+                    targets = [head.targets(window, gold) for head, gold in zip(heads, golds, strict=True)]
+                    self.targets[id(window)] = targets
+        return kept
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The heads, as modules."""
+        return [head for head in self.heads if isinstance(head, nn.Module)]
+
+    def learning(self, batch: Sequence[Window]) -> list[Head]:
+        """Return the heads that learn from a batch."""
+        return [self.heads[n] for n in self.learners[self._set_of[batch[0].document]]]
+
+    def loss(self, model: Backbone, batch: Sequence[Window], trunks: Trunks | None) -> Tensor:
+        """Return the sum of the losses of the heads that learn from this batch."""
+        heads, spec = self.learning(batch), self.recipe.training
+        with rounded(spec.bf16):
+            hidden = model.hidden(
+                batch,
+                attention=any(h.reads_attention for h in heads),
+                hide=spec.hide,
+                given=trunks.of(batch) if trunks else None,
+            )
+        losses = [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(heads)]
+        return torch.stack(losses).sum()
+
+    def names(self, batch: Sequence[Window]) -> list[str]:
+        """Return the ids of a batch's documents."""
+        return sorted({self.train_docs[w.document].id for w in batch})
+
+    def dev_scores(self, model: Backbone) -> Scores:
+        """Score each head on the dev documents, with what it needs given (no head pays for another's mistakes)."""
+        scores: Scores = {}
+        for golds, learners in zip(self.dev_docs, self.learners, strict=True):
+            for head in (self.heads[n] for n in learners if golds):
+                found = engine.read(model, [head], [given_to(head, d) for d in golds], self.reading)
+                scores |= {f"{head.kind}_{k}": v for k, v in head.score(found, golds).items()}
+        return scores
+
+    def merit(self, scores: Scores) -> float:
+        """Return the sum of what ends with "f1" or "accuracy"."""
+        return sum(v for k, v in scores.items() if k.endswith("f1") or k.endswith("accuracy"))
+
+    def final_scores(self, model: Backbone) -> dict[str, Scores]:
+        """Calibrate the heads on the dev documents (on those trained on where there are none), and score them."""
+        scores: dict[str, Scores] = {"dev": {}}
+        for number, (spec, learners) in enumerate(zip(self.recipe.sets, self.learners, strict=True)):
+            own = [d for n, d in zip(self._set_of, self.train_docs, strict=True) if n == number]
+            golds, heads = self.dev_docs[number] or own, [self.heads[n] for n in learners]
+            for n, head in enumerate(heads):
+                first = heads[: n + 1]
+                head.calibrate(partial(engine.read, model, first, texts_of(golds, first), self.reading), golds)
+            scores["dev"] |= self._scores(model, heads, golds)
+            if reported := tests(spec, self.folder):
+                scores["test"] = scores.get("test", {}) | self._scores(model, heads, reported)
+        return scores
+
+    def _scores(self, model: Backbone, heads: Sequence[Head], golds: Sequence[Document]) -> Scores:
+        return scores_of(model, heads, golds, self.reading, by_kind=len(self.heads) > 1)[0]
