@@ -16,7 +16,7 @@ from _report import Row, options, show, write
 import nlpkit
 from nlpkit import checkpoint, recipes
 from nlpkit.data.splits import split
-from nlpkit.evaluation import scores_of
+from nlpkit.scoring import scores_of
 from nlpkit.training import Progress
 
 NAME = "relation/wikipedia"

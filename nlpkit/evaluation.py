@@ -1,19 +1,19 @@
-"""Scores of trained heads on documents with gold results."""
+"""What a trained adapter is worth, on data with known answers."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nlpkit import checkpoint, engine
+from nlpkit import checkpoint
 from nlpkit.backbone import Backbone
 from nlpkit.data import located, read
-from nlpkit.engine import Reading
-from nlpkit.heads.base import Head
-from nlpkit.types import Document
+from nlpkit.errors import InputError
+from nlpkit.generate import Generator
+from nlpkit.scoring import scores_of
+from nlpkit.written import write
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,17 @@ class Evaluation:
 
 
 def evaluate(
-    adapter: str | Path, *, data: str | Path, format: str | None = None, backbone: Backbone | None = None
+    adapter: str | Path,
+    *,
+    data: str | Path,
+    format: str | None = None,
+    backbone: Backbone | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Score a trained adapter on a data file, from raw text.
+
+    An adapter that writes is scored by how well it foretells the responses, and by what it writes itself (see
+    `nlpkit.written`).
 
     Args:
         adapter: an adapter folder, or the name of a shipped one.
@@ -42,19 +50,34 @@ def evaluate(
             the adapter's recipe.
         format: the file's format; by default that of the adapter's recipe.
         backbone: a loaded backbone to use; by default the one that the adapter names is loaded.
+        settings: of `nlpkit.decoding.Decoding`, for an adapter that writes.
+
+    Raises:
+        AdapterError, DataError: the adapter or the data is at fault.
+        InputError: settings for an adapter that does not write.
 
     """
-    loaded = checkpoint.load(checkpoint.locate(adapter), backbone)
+    task = checkpoint.load(checkpoint.locate(adapter), backbone)
+    if task.recipe.writes:
+        spec = task.recipe.data
+        path = located(data, spec.test or spec.train, format or spec.format)
+        documents = [e.document for e in read(path, format or spec.format)]
+        written = write(Generator(task.adapted), documents, adapter=task.name, **(settings or {}))
+        return Evaluation(task.recipe.name, path.name, len(documents), written.scores, {})
+    if settings:
+        raise InputError(
+            f"{task.recipe.name} reads texts; settings such as {next(iter(settings))!r} are for adapters that write"
+        )
     whole_folder = Path(data).is_dir()
-    sets = loaded.recipe.sets if whole_folder else loaded.recipe.sets[:1]
-    whole = Evaluation(loaded.recipe.name, "", 0, {}, {})
+    sets = task.recipe.sets if whole_folder else task.recipe.sets[:1]
+    whole = Evaluation(task.recipe.name, "", 0, {}, {})
     for spec in sets:
         place = Path(data) / spec.folder if whole_folder else Path(data)
         path = located(place, spec.test or spec.train, format or spec.format)
         golds = [e.document for e in read(path, format or spec.format)]
-        heads = [head for head in loaded.heads if head.kind in spec.heads]
-        with loaded.adapted.using(loaded.name) as model:
-            scores, per_label = scores_of(model, heads, golds, loaded.reading, by_kind=len(loaded.heads) > 1)
+        heads = [head for head in task.heads if head.kind in spec.heads]
+        with task.adapted.using(task.name) as model:
+            scores, per_label = scores_of(model, heads, golds, task.reading, by_kind=len(task.heads) > 1)
         whole = Evaluation(
             whole.task,
             f"{whole.data}, {path.name}" if whole.data else path.name,
@@ -63,37 +86,3 @@ def evaluate(
             whole.per_label | per_label,
         )
     return whole
-
-
-def texts_of(golds: Sequence[Document], heads: Sequence[Head]) -> list[Document]:
-    """Return the bare documents, with the gold chains where no head among these finds them."""
-    kinds = {head.kind for head in heads}
-    given = any(not kinds.issuperset(head.needs) for head in heads)
-    return [Document(g.text, g.id, chains=g.chains if given else (), query=g.query) for g in golds]
-
-
-def given_to(head: Head, gold: Document) -> Document:
-    """Return the bare document, with the gold chains where the head reads what another finds."""
-    return Document(gold.text, gold.id, chains=gold.chains if head.needs else (), query=gold.query)
-
-
-def scores_of(
-    model: Backbone, heads: Sequence[Head], golds: Sequence[Document], reading: Reading, *, by_kind: bool
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Score all heads together from raw text, and those that need others once more with the gold results given.
-
-    Where those others are not among the heads, there is no raw text to score from: the gold results are given.
-    `by_kind` puts the kind of the head before the name of each metric.
-    """
-    found = engine.read(model, heads, texts_of(golds, heads), reading)
-    kinds = {head.kind for head in heads}
-    scores: dict[str, float] = {}
-    per_label: dict[str, dict[str, float]] = {}
-    for head in heads:
-        prefix = f"{head.kind}_" if by_kind else ""
-        scores |= {f"{prefix}{k}": v for k, v in head.score(found, golds).items()}
-        if head.needs and kinds.issuperset(head.needs):
-            given = engine.read(model, [head], [given_to(head, d) for d in golds], reading)
-            scores |= {f"{prefix}given_{k}": v for k, v in head.score(given, golds).items()}
-        per_label |= head.per_label(found, golds)
-    return {k: round(v, 4) if math.isfinite(v) else v for k, v in scores.items()}, per_label

@@ -17,11 +17,11 @@ from nlpkit.backbone import Backbone
 from nlpkit.data.splits import split, tests
 from nlpkit.engine import Reading
 from nlpkit.errors import DataError
-from nlpkit.evaluation import given_to, scores_of, texts_of
 from nlpkit.heads import head_class, in_order
 from nlpkit.heads.base import Head, worth
 from nlpkit.quick import quicken, rounded
 from nlpkit.recipes import Recipe
+from nlpkit.scoring import given_to, scores_of, texts_of
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
 from nlpkit.types import Document

@@ -20,7 +20,7 @@ from nlpkit.engine import Reading
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.heads.base import Head, check_options
 from nlpkit.objectives import Scores
-from nlpkit.prompts import Prompts, prompt_of
+from nlpkit.prompts import Prompt, Prompts, prompt_of
 from nlpkit.quick import rounded
 from nlpkit.recipes import GENERATION, Recipe
 from nlpkit.text import Window
@@ -50,6 +50,78 @@ class Pair:
         return [_IGNORED] * (self.n_prompt - 1) + after[self.n_prompt - 1 :]
 
 
+class Pairs:
+    """Documents with prompts, as windows in which a decoder foretells their texts.
+
+    Args:
+        backbone: the decoder.
+        size: pieces of a window at most.
+        chat: whether prompts that are texts are a user's turns; None: where the model has a chat template.
+        together: whether short pairs are packed into one window.
+
+    Raises:
+        BackboneError: this backbone writes no text.
+
+    """
+
+    def __init__(self, backbone: Backbone, size: int, *, chat: bool | None = None, together: bool = True) -> None:
+        self._end = backbone.ends[0]
+        self._prompts = Prompts(backbone.tokenizer, specials=backbone.specials)
+        self.size, self.chat, self.together = size, chat, together
+
+    def windows(self, documents: Sequence[Document], prompts: Sequence[Prompt]) -> list[tuple[Window, list[int]]]:
+        """Return the windows that hold the pairs, and for each piece of a window the one it foretells (-100: none).
+
+        Raises:
+            DataError: a response is too long for a window.
+            InputError: something that is no prompt for this model.
+
+        """
+        pairs = list(self._encoded(documents, prompts))
+        packs = packed(pairs, self.size) if self.together else [[pair] for pair in pairs]
+        return [
+            (_window(pack, documents[pack[0].document].text), [piece for pair in pack for piece in pair.foretold])
+            for pack in packs
+        ]
+
+    def scores(self, model: Backbone, documents: Sequence[Document], prompts: Sequence[Prompt]) -> Scores:
+        """Return the perplexity of the texts by pieces, and the share of pieces that were the likeliest.
+
+        Raises:
+            DataError, InputError: as `windows` does.
+
+        """
+        nats, right, n = 0.0, 0, 0
+        pairs = self.windows(documents, prompts)
+        wanted_of = {id(window): wanted for window, wanted in pairs}
+        with torch.inference_mode():
+            for batch in token_budget([window for window, _ in pairs], BATCH_PIECES):
+                logits, wanted = foretold(model, batch, [wanted_of[id(w)] for w in batch])
+                nats += float(nn.functional.cross_entropy(logits, wanted, reduction="sum"))
+                right += int((logits.argmax(-1) == wanted).sum())
+                n += len(wanted)
+        return {"perplexity": round(math.exp(nats / n), 4), "accuracy": round(right / n, 4)}
+
+    def _encoded(self, documents: Sequence[Document], prompts: Sequence[Prompt]) -> Iterator[Pair]:
+        """Yield the pieces of prompts and responses; a long conversation loses its oldest turns, and that is logged."""
+        cut = 0
+        for number, (document, asked) in enumerate(zip(documents, prompts, strict=True)):
+            response = [*self._prompts.plain(document.text), self._end]
+            room = self.size - len(response)
+            if room < _LEAST_PROMPT:
+                raise DataError(
+                    f"the response of {document.id or document.text[:40]!r} has {len(response)} pieces; windows of "
+                    f"{self.size} hold {self.size - _LEAST_PROMPT} beside a prompt: raise training.window, or part it"
+                )
+            prompt = self._prompts.encode(asked, room, chat=self.chat)
+            cut += prompt.dropped > 0
+            yield Pair(number, prompt.ids + response, len(prompt.ids))
+        if cut:
+            _LOG.warning(
+                "%d of %d prompts lost their beginning; windows hold %d pieces", cut, len(documents), self.size
+            )
+
+
 class Responses:
     """What a decoder should write: the responses of a recipe's pairs, given their prompts.
 
@@ -62,20 +134,20 @@ class Responses:
     def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
         if len(recipe.sets) > 1 or recipe.training.hide:
             raise RecipeError(f"{recipe.name}: a recipe for {GENERATION!r} has one data set, and training.hide = 0")
-        check_options(GENERATION, recipe.options.get(GENERATION, {}), ("chat",))
-        backbone = adapted.backbone
-        backbone.writer()  # raises where it writes no text
+        options = recipe.options.get(GENERATION, {})
+        check_options(GENERATION, options, ("chat",))
+        size = min(recipe.training.window, adapted.backbone.max_pieces)
+        together = recipe.adapter.method not in _ALONE
         self.recipe, self.folder, self.adapted = recipe, folder, adapted
-        self.prompts = Prompts(backbone.tokenizer, specials=backbone.specials)
-        self.chat: bool | None = recipe.options.get(GENERATION, {}).get("chat")
-        self.size = min(recipe.training.window, backbone.max_pieces)
+        self.pairs = Pairs(adapted.backbone, size, chat=options.get("chat"), together=together)
         self.train_docs, self.dev_docs = split(recipe.sets[0], folder)
         self.sizes = {"train": len(self.train_docs), "dev": len(self.dev_docs)}
-        self.heads, self.reading = [], Reading(self.size, 0)
-        self.targets: dict[int, list[int]] = {}
-        self.windows = [self._windows(self.train_docs, self.targets)]
-        if not self.windows[0]:
+        self.heads, self.reading = [], Reading(size, 0)
+        found = self.pairs.windows(self.train_docs, [prompt_of(d) for d in self.train_docs])
+        if not found:
             raise DataError(f"no pair to train on in {folder / recipe.data.train}")
+        self.windows = [[window for window, _ in found]]
+        self.targets = {id(window): wanted for window, wanted in found}
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -85,7 +157,7 @@ class Responses:
     def loss(self, model: Backbone, batch: Sequence[Window], trunks: Trunks | None) -> Tensor:
         """Return the cross-entropy of the responses' pieces, averaged over them."""
         with rounded(self.recipe.training.bf16):
-            logits, wanted = _foretold(model, batch, [self.targets[id(w)] for w in batch], trunks)
+            logits, wanted = foretold(model, batch, [self.targets[id(w)] for w in batch], trunks)
         return nn.functional.cross_entropy(logits, wanted)
 
     def names(self, batch: Sequence[Window]) -> list[str]:
@@ -113,47 +185,7 @@ class Responses:
         }
 
     def _scores(self, model: Backbone, documents: Sequence[Document]) -> Scores:
-        """Return the perplexity of the responses by pieces, and the share of pieces that were the likeliest."""
-        nats, right, n = 0.0, 0, 0
-        targets: dict[int, list[int]] = {}
-        windows = self._windows(documents, targets)
-        with torch.inference_mode():
-            for batch in token_budget(windows, BATCH_PIECES):
-                logits, wanted = _foretold(model, batch, [targets[id(w)] for w in batch], None)
-                nats += float(nn.functional.cross_entropy(logits, wanted, reduction="sum"))
-                right += int((logits.argmax(-1) == wanted).sum())
-                n += len(wanted)
-        return {"perplexity": round(math.exp(nats / n), 4), "accuracy": round(right / n, 4)}
-
-    def _windows(self, documents: Sequence[Document], targets: dict[int, list[int]]) -> list[Window]:
-        """Return the windows that hold the pairs, and note for each piece of a window which one it foretells."""
-        pairs = list(self._pairs(documents))
-        packs = [[pair] for pair in pairs] if self.recipe.adapter.method in _ALONE else packed(pairs, self.size)
-        windows = []
-        for pack in packs:
-            window = _window(pack, documents[pack[0].document].text)
-            targets[id(window)] = [piece for pair in pack for piece in pair.foretold]
-            windows.append(window)
-        return windows
-
-    def _pairs(self, documents: Sequence[Document]) -> Iterator[Pair]:
-        """Yield the pieces of prompts and responses; a long conversation loses its oldest turns, and that is logged."""
-        cut = 0
-        for number, document in enumerate(documents):
-            response = [*self.prompts.plain(document.text), self.adapted.backbone.ends[0]]
-            room = self.size - len(response)
-            if room < _LEAST_PROMPT:
-                raise DataError(
-                    f"the response of {document.id or document.text[:40]!r} has {len(response)} pieces; windows of "
-                    f"{self.size} hold {self.size - _LEAST_PROMPT} beside a prompt: raise training.window, or part it"
-                )
-            prompt = self.prompts.encode(prompt_of(document), room, chat=self.chat)
-            cut += prompt.dropped > 0
-            yield Pair(number, prompt.ids + response, len(prompt.ids))
-        if cut:
-            _LOG.warning(
-                "%d of %d prompts lost their beginning; windows hold %d pieces", cut, len(documents), self.size
-            )
+        return self.pairs.scores(model, documents, [prompt_of(d) for d in documents])
 
 
 def packed(pairs: Sequence[Pair], size: int) -> list[list[Pair]]:
@@ -187,8 +219,8 @@ def _window(pack: Sequence[Pair], text: str) -> Window:
     )
 
 
-def _foretold(
-    model: Backbone, batch: Sequence[Window], targets: Sequence[Sequence[int]], trunks: Trunks | None
+def foretold(
+    model: Backbone, batch: Sequence[Window], targets: Sequence[Sequence[int]], trunks: Trunks | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the scores *(n, n_pieces)* of the pieces that should be foretold, and which those are *(n,)*."""
     longest = max(map(len, batch))

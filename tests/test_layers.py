@@ -24,9 +24,11 @@ LAYERS = [
     {"heads"},
     {"engine", "trunks", "logits", "streaming", "perplexity"},
     {"checkpoint"},
-    {"evaluation"},
+    {"scoring"},
     {"objectives", "responses"},
     {"training", "kit", "generate", "incontext"},
+    {"written"},
+    {"evaluation"},
     {"loading"},
     {"cli"},
 ]

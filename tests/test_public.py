@@ -28,6 +28,7 @@ PUBLIC = [
     "Relation",
     "Similar",
     "Span",
+    "Turn",
     "__version__",
     "evaluate",
     "load",

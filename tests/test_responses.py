@@ -11,7 +11,8 @@ import nlpkit
 from nlpkit import data, recipes, training
 from nlpkit.errors import BackboneError, DataError, InputError, RecipeError
 from nlpkit.generate import Generator
-from nlpkit.responses import Pair, Responses, packed
+from nlpkit.prompts import prompt_of
+from nlpkit.responses import Pair, Pairs, packed
 from nlpkit.testing import fake_backbone
 
 PAIRS = [
@@ -81,15 +82,16 @@ def test_only_the_response_counts(folder):
         assert ends == max(1, len(window.starts))
     texts = {response for _, response in PAIRS}
     pieces = [p for w in windows for p in run.objective.targets[id(w)] if p != -100]
-    assert len(pieces) == sum(len(run.objective.prompts.plain(t)) + 1 for t in texts)
+    assert len(pieces) == sum(len(run.objective.pairs._prompts.plain(t)) + 1 for t in texts)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3_text"])
 def test_packed_pairs_are_foretold_as_alone(folder, kind):
     run = run_of(folder)
     backbone = fake_backbone(kind=kind)
-    whole = run.objective._windows(run.objective.train_docs, targets := {})
-    alone = [run.objective._windows([d], targets)[0] for d in run.objective.train_docs]
+    (whole,) = run.windows
+    documents = run.objective.train_docs
+    alone = [run.objective.pairs.windows([d], [prompt_of(d)])[0][0] for d in documents]
     assert len(whole) < len(alone)
     assert any(len(w.starts) > 2 for w in whole)
     with torch.inference_mode():
@@ -143,19 +145,17 @@ def test_layers_below_the_adapter_are_read_once(folder):
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
-def test_a_conversation_is_a_prompt(folder, tmp_path):
+def test_a_conversation_is_a_prompt(tmp_path):
     turns = [{"role": "user", "content": "who stood there"}, {"role": "assistant", "content": "ada did"}]
     path = written(tmp_path, {"messages": turns}, {"prompt": turns[:1], "completion": turns[1:]})
     documents = [e.document for e in data.read(path, "pairs")]
     assert [d.text for d in documents] == ["ada did", "ada did"]
     assert documents[0].history == documents[1].history == (nlpkit.Turn("user", "who stood there"),)
-    objective = object.__new__(Responses)
     backbone = fake_backbone(kind="llama")
     backbone.tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"
-    run = run_of(folder)
-    objective.__dict__ |= {**run.objective.__dict__, "prompts": type(run.objective.prompts)(backbone.tokenizer)}
-    (pair, _) = objective._pairs(documents)
-    assert backbone.tokenizer.decode(pair.ids[: pair.n_prompt]).startswith("user : who stood there assistant :")
+    ((window, wanted), _) = Pairs(backbone, 64, together=False).windows(documents, [prompt_of(d) for d in documents])
+    read = [piece for piece, target in zip(window.input_ids, wanted, strict=True) if target == -100]
+    assert backbone.tokenizer.decode(read).startswith("user : who stood there assistant")
 
 
 def test_what_is_no_pair_is_refused_by_its_line(tmp_path):

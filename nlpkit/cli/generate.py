@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nlpkit.cli.output import emit, note, show
+from nlpkit.cli.settings import pairs, parsed
 from nlpkit.cli.texts import read_texts
 from nlpkit.errors import InputError
 
@@ -40,8 +41,8 @@ def generate(
     """Write texts: answers, continuations, summaries, poems, values of a schema."""
     from nlpkit.generate import Generator
 
-    settings = {key: _parsed(value) for key, value in _pairs(chosen, "--set")}
-    inputs = dict(_pairs(given, "--input"))
+    settings = {key: parsed(value) for key, value in pairs(chosen, "--set")}
+    inputs = dict(pairs(given, "--input"))
     bound = {"choices": choice or None, "regex": regex, "schema": _schema(schema)}
     texts: Sequence[str] = [d.text for d in read_texts(file or "-")] if file or prompt == "-" else [prompt]
     writer = Generator.from_pretrained(backbone)
@@ -76,22 +77,6 @@ def _show(writer: Generator, prompts: Sequence[Prompt], wanted: dict[str, Any]) 
                 f"prompt {number}: its first {generation.dropped} pieces were left out; the model reads no more at once"
             )
         show(generation.text)
-
-
-def _pairs(given: Sequence[str], option: str) -> Iterator[tuple[str, str]]:
-    for pair in given:
-        key, sign, value = pair.partition("=")
-        if not sign or not key:
-            raise InputError(f"{option} {pair!r} is no KEY=VALUE, such as max_new_tokens=50")
-        yield key, value
-
-
-def _parsed(value: str) -> Any:
-    """Return a number, a truth or a list where the text is one, else the text."""
-    try:
-        return json_.loads(value)
-    except ValueError:
-        return value
 
 
 def _schema(path: Path | None) -> Any:

@@ -302,9 +302,9 @@ def test_training_and_evaluating_pass_on_what_was_asked(run, monkeypatch, tmp_pa
     assert (asked["recipe"].data.dev, asked["recipe"].data.hold_out) == (str(dev), 0)
     assert asked["resume"] is False
 
-    result = run("evaluate", "x", "--data", tmp_path, "--json")
+    result = run("evaluate", "relation/wikipedia", "--data", tmp_path, "--json")
     assert records(result) == [evaluation.to_dict()]
-    assert "ner_f1" in run("evaluate", "x", "--data", tmp_path).stdout
+    assert "ner_f1" in run("evaluate", "relation/wikipedia", "--data", tmp_path).stdout
 
 
 def test_the_sample_is_at_hand():
@@ -362,3 +362,32 @@ def test_generate_says_what_is_wrong(run, fake_writer, words, says):
     assert result.exit_code == 1
     assert says in result.stderr
     assert not result.stdout
+
+
+def test_evaluate_measures_what_is_written_and_shows_two_settings(run, fake_writer, tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"prompt": "the sea", "response": "is wide"}\n{"prompt": "a stone", "response": "is old"}\n')
+    html = tmp_path / "page.html"
+    args = ("evaluate", "poem", "--data", path, "-s", "max_new_tokens=5")
+    (record,) = records(run(*args, "--against", "do_sample=true", "--html", html, "--json"))
+    assert (record["task"], record["n"]) == ("poem", 2)
+    assert record["scores"].keys() == record["against"].keys() >= {"perplexity", "bleu", "chrf", "rouge_l", "self_bleu"}
+    assert html.read_text().count("do_sample=True") == 2
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    shown = run(*args)
+    assert "2 prompts" in shown.stdout
+    assert "chrf" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("relation/wikipedia", "--against", "bare"), "reads texts"),
+        (("poems",), "no adapter 'poems'"),
+        (("poem", "-s", "loud"), "is no KEY=VALUE"),
+    ],
+)
+def test_evaluate_says_what_is_wrong(run, fake_writer, tmp_path, words, says):
+    result = run("evaluate", *words, "--data", tmp_path / "pairs.jsonl")
+    assert result.exit_code == 1
+    assert says in result.stderr
