@@ -79,6 +79,21 @@ def constraint(
     return _checked(Constraint(grammar=_json(schema), is_json=True, target=target), "schema")
 
 
+def from_lark(grammar: str, *, is_json: bool = False) -> Constraint:
+    """Return what a text is bound to by a grammar, in the Lark syntax of llguidance.
+
+    Raises:
+        InputError: the grammar is none, or no text can meet it.
+        MissingExtraError: llguidance is not installed.
+
+    """
+    if importlib.util.find_spec("llguidance") is None:
+        raise MissingExtraError("llguidance", "decoder")
+    from llguidance import LLMatcher
+
+    return _checked(Constraint(grammar=LLMatcher.grammar_from_lark(grammar), is_json=is_json), "grammar")
+
+
 def _distinct(choices: Sequence[str]) -> tuple[str, ...]:
     if isinstance(choices, str) or not choices:
         raise InputError(f"choices are {choices!r}; give a list of one string or more")

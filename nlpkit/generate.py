@@ -45,10 +45,13 @@ ROWS = 32
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What a call asks for: how to decode, what the texts are bound to, the adapter, and how texts are taken."""
+    """What a call asks for: how to decode, what each text is bound to, the adapter, and how texts are taken.
+
+    One bound is that of all texts.
+    """
 
     decoding: Decoding
-    bound: Constraint | None = None
+    bounds: tuple[Constraint | None, ...] = (None,)
     adapter: str | None = None
     chat: bool | None = None
 
@@ -250,6 +253,31 @@ class Generator:
         with torch.inference_mode(), self.adapted.using(adapter) as model:
             return perplexity(model.writer(), ids, window=window, stride=stride, most=most)
 
+    def bound(
+        self,
+        prompts: Sequence[str],
+        bounds: Sequence[Constraint],
+        *,
+        adapter: str | None = None,
+        progress: Callable[[int], None] | None = None,
+        **settings: Any,
+    ) -> list[Generation]:
+        """Go on with each of some texts, bound to a constraint of its own (see `nlpkit.constraints`).
+
+        Args:
+            prompts: n texts.
+            bounds: n constraints: what follows prompts[i] keeps to bounds[i].
+            adapter: the name of a loaded adapter to write with.
+            progress: called with the number of prompts done after each batch.
+            settings: of `nlpkit.decoding.Decoding`.
+
+        Raises:
+            InputError: a prompt or a setting that cannot be, or a text that was not whole within the length.
+
+        """
+        wish = replace(self._asked(adapter=adapter, chat=False, **settings), bounds=tuple(bounds))
+        return [texts[0] for texts in self._all(prompts, wish, progress)]
+
     def _asked(
         self,
         *,
@@ -263,7 +291,7 @@ class Generator:
         longest = self.adapted.backbone.max_pieces
         default = {"max_new_tokens": min(Decoding().max_new_tokens, longest // 2)}
         decoding = Decoding().changed(default | settings)
-        return _Wish(decoding, constraint(choices, regex, schema), adapter, chat)
+        return _Wish(decoding, (constraint(choices, regex, schema),), adapter, chat)
 
     def _room(self, decoding: Decoding) -> int:
         """Return how many pieces a prompt may have."""
@@ -285,7 +313,9 @@ class Generator:
         encoded = [self.prompts.encode(prompt, room, chat=wish.chat) for prompt in prompts]
         found: list[list[Generation]] = [[] for _ in encoded]
         for batch in self._batches(encoded, wish.decoding):
-            for n, texts in zip(batch, self._written([encoded[n] for n in batch], wish), strict=True):
+            bounds = tuple(wish.bounds[n] for n in batch) if len(wish.bounds) > 1 else wish.bounds
+            written = self._written([encoded[n] for n in batch], replace(wish, bounds=bounds))
+            for n, texts in zip(batch, written, strict=True):
                 found[n] = self._passed(texts)
             if progress:
                 progress(len(batch))
@@ -341,17 +371,22 @@ class Generator:
         stopping = StoppingCriteriaList([Halted(halted)] if halted else [])
         if decoding.stop:
             stopping.append(Stops(decoding.stop, self.adapted.backbone.tokenizer, length))
-        start = self._start(wish)
+        bounds = wish.bounds * len(encoded) if len(wish.bounds) == 1 else wish.bounds
+        begun = {id(bound): self._start(bound, decoding) for bound in bounds}
+        starts = [begun[id(bound)] for bound in bounds]
         with torch.inference_mode(), self.adapted.using(wish.adapter) as model:
             written = model.writer().generate(
                 input_ids=ids,
                 attention_mask=mask,
                 generation_config=self._config(decoding, per_row),
-                logits_processor=self._processors(decoding, start, rows),
+                logits_processor=self._processors(decoding, [start for start in starts for _ in range(drawn)], rows),
                 stopping_criteria=stopping,
                 streamer=streamer,
             )
-        texts = [self._read(row, wish, start) for row in written[:, length:].tolist()]
+        texts = [
+            self._read(row, wish, bounds[n // (drawn * per_row)], starts[n // (drawn * per_row)])
+            for n, row in enumerate(written[:, length:].tolist())
+        ]
         shares = [texts[n * drawn * per_row : (n + 1) * drawn * per_row] for n in range(len(encoded))]
         # The best of each group come first, then the second best.
         ranked = [[share[g * per_row + k] for k in range(per_row) for g in range(drawn)] for share in shares]
@@ -373,12 +408,12 @@ class Generator:
         )
 
     def _processors(
-        self, decoding: Decoding, start: Choice | State | None, rows: Sequence[Sequence[int]]
+        self, decoding: Decoding, starts: Sequence[Choice | State | None], rows: Sequence[Sequence[int]]
     ) -> LogitsProcessorList:
         beams, length = decoding.num_beams // decoding.num_beam_groups, max(map(len, rows))
         chain = penalties(decoding, [length - len(row) for row in rows for _ in range(beams)])
-        if start:
-            chain.append(Bound([start] * len(rows), length, beams))
+        if bound := [start for start in starts if start]:
+            chain.append(Bound(bound, length, beams))
         if decoding.num_beam_groups > 1:
             chain.append(Diverse(decoding.num_beam_groups, beams, decoding.diversity_penalty, self._ends))
         n = decoding.num_return_sequences
@@ -393,16 +428,18 @@ class Generator:
         backbone = self.adapted.backbone
         return Signs(hf.from_tokenizer(backbone.tokenizer, n_vocab=backbone.n_pieces, eos_token=self._ends))
 
-    def _start(self, wish: _Wish) -> Choice | State | None:
+    def _start(self, bound: Constraint | None, decoding: Decoding) -> Choice | State | None:
         """Return where a bound text stands that has not begun."""
-        if wish.bound is None:
+        if bound is None:
             return None
-        if wish.bound.choices:
-            rows = [self.prompts.plain(choice) for choice in wish.bound.choices]
+        if bound.choices:
+            rows = [self.prompts.plain(choice) for choice in bound.choices]
             return Choice(rows, self.adapted.backbone.n_pieces, self._ends)
-        return Grammar(self._signs, wish.bound).start(wish.decoding.max_new_tokens)
+        return Grammar(self._signs, bound).start(decoding.max_new_tokens)
 
-    def _read(self, row: Sequence[int], wish: _Wish, start: Choice | State | None) -> Generation:
+    def _read(
+        self, row: Sequence[int], wish: _Wish, bound: Constraint | None, start: Choice | State | None
+    ) -> Generation:
         """Return what was written, without what ends it."""
         end = next((n for n, piece in enumerate(row) if piece in self._ends), None)
         pieces = list(row if end is None else row[:end])
@@ -413,11 +450,11 @@ class Generator:
         if at is not None:
             return Generation(text[:at], "stop", len(pieces))
         finish: Literal["end", "length"] = "length" if end is None else "end"
-        if start is None or wish.bound is None:
+        if start is None or bound is None:
             return Generation(text, finish, len(pieces))
         if end is None:
             _check_whole(text, pieces, start)
-        return Generation(text, finish, len(pieces), value=wish.bound.value(text))
+        return Generation(text, finish, len(pieces), value=bound.value(text))
 
     def _streamed(self, encoded: Encoded, wish: _Wish) -> Iterator[str]:
         streamer = TextIteratorStreamer(

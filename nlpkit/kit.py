@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, Protocol, overload
+from typing import Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,10 @@ from nlpkit.types import Answer, Document, Label, Similar
 class Shown(Protocol):
     """A task that a decoder is shown in its prompt (see `nlpkit.incontext`)."""
 
-    kind: ClassVar[str]
+    @property
+    def kind(self) -> str:
+        """The kind of head that it stands for."""
+        ...
 
     def read(self, documents: Sequence[Document]) -> list[Document]:
         """Return the documents with what was found in them."""
@@ -248,6 +251,9 @@ class Kit:
             if heads:
                 job = engine.Job(task.name, heads, task.reading)
                 return lambda documents: engine.read_together(self.adapted, [job], documents)[0]
+        for shown in self.shown.values():
+            if shown.kind == kind:
+                return shown.read
         raise AdapterError(
             f"none of the loaded tasks ({', '.join(self.tasks) or 'none'}) has a head {kind!r}; "
             f'load one, alone or beside them: nlpkit.load("{kind}/squad")'

@@ -13,16 +13,20 @@ from nlpkit.errors import AdapterError, InputError
 from nlpkit.heads import HEADS, in_order
 from nlpkit.heads.base import Head
 from nlpkit.incontext.classification import Classification
+from nlpkit.incontext.extraction import Extraction
 from nlpkit.kit import Kit
 
 DEFAULT_PACK = "relation/wikipedia"
 """The shipped adapter that `load()` takes: entities and relations of encyclopaedic English, in one pass."""
 
+SHOWN = ("classification", "ner", "relation", "slots", "qa")
+"""The kinds of task that a decoder can be shown."""
+
 
 def load(
     *names: str,
     backbone: str | Backbone | None = None,
-    labels: Sequence[str] | Mapping[str, str] | None = None,
+    labels: Sequence[str] | Mapping[str, Any] | None = None,
     examples: Sequence[Any] = (),
     k: int = 16,
 ) -> Kit:
@@ -35,14 +39,15 @@ def load(
             for which the default pack's heads are taken. None: the default pack.
         backbone: a name or a loaded Backbone; by default the one that the first adapter was trained on, and "smollm2"
             where labels are given.
-        labels: for "classification": the labels in words, or each with a description.
-        examples: texts with their labels, to be shown.
+        labels: in words, or each with a description; for "slots" {"intents": [...], "slots": [...]}, for "qa" none: [].
+        examples: what is to be shown: for "classification" texts with their labels, else Documents with what should be
+            found in them.
         k: how many examples a prompt shows at most: those nearest to the text.
 
     Raises:
         AdapterError: a name that is neither, or an adapter that does not fit the backbone.
         BackboneError: the backbone cannot be had.
-        InputError: labels or examples that cannot be, or for another task than classification.
+        InputError: labels or examples that cannot be, or for a task that cannot be shown.
 
     """
     if labels is not None:
@@ -73,19 +78,23 @@ def load(
 def _shown(
     names: Sequence[str],
     backbone: str | Backbone | None,
-    labels: Sequence[str] | Mapping[str, str],
+    labels: Sequence[str] | Mapping[str, Any],
     examples: Sequence[Any],
     k: int,
 ) -> Kit:
     """Return a kit with one task that is shown in a prompt."""
-    if tuple(names) != (Classification.kind,):
+    if len(names) != 1 or names[0] not in SHOWN:
         raise InputError(
-            f"labels were given for {', '.join(names) or 'no task'}; a decoder can be shown: {Classification.kind}"
+            f"labels were given for {', '.join(names) or 'no task'}; a decoder can be shown one of: {', '.join(SHOWN)}"
         )
+    (kind,) = names
     adapted = Adapted(backbone if isinstance(backbone, Backbone) else Backbone.from_pretrained(backbone or "smollm2"))
     embed = Backbone.from_pretrained().embed if len(examples) > k > 0 else None
     kit = Kit(adapted)
-    kit.shown[Classification.kind] = Classification(adapted, labels, examples, k=k, embed=embed)
+    if kind == Classification.kind:
+        kit.shown[kind] = Classification(adapted, labels, examples, k=k, embed=embed)
+    else:
+        kit.shown[kind] = Extraction(adapted, kind, labels, examples, k=k, embed=embed)
     return kit
 
 

@@ -168,7 +168,7 @@ def test_labels_and_examples_that_cannot_be_are_named(adapted, labels, examples,
 
 
 def test_what_cannot_be_shown_is_named(adapted):
-    with pytest.raises(InputError, match="labels were given for ner; a decoder can be shown: classification"):
-        nlpkit.load("ner", backbone=adapted.backbone, labels=LABELS)
+    with pytest.raises(InputError, match="labels were given for kgqa; a decoder can be shown one of: classification"):
+        nlpkit.load("kgqa", backbone=adapted.backbone, labels=LABELS)
     with pytest.raises(BackboneError, match="writes none"):
         nlpkit.load("classification", backbone=fake_backbone(), labels=LABELS)
