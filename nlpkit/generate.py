@@ -23,7 +23,7 @@ from nlpkit.perplexity import perplexity
 from nlpkit.prompts import Encoded, Prompt, Prompts
 from nlpkit.safety import Filter
 from nlpkit.streaming import unobjected, until
-from nlpkit.types import Generation
+from nlpkit.types import Generation, Turn
 from nlpkit.writer import Wish, Writer
 
 _LOG = logging.getLogger("nlpkit")
@@ -203,6 +203,21 @@ class Generator:
         if encoded.dropped:
             _LOG.warning("the first %d pieces of the prompt were left out; the model reads no more", encoded.dropped)
         return self._streamed(encoded, wish)
+
+    def say(self, turns: Sequence[Turn], *, persona: str = "", **asked: Any) -> Iterator[str]:
+        """Yield a reply to a conversation in parts (what `nlpkit.dialogue.Dialogue` takes for `say`).
+
+        Args:
+            turns: the conversation, a user's turn last.
+            persona: who the model should be, as a system message.
+            asked: what a call can be asked for.
+
+        Raises:
+            InputError: as `stream` does; or the model has no chat template.
+
+        """
+        system = [{"role": "system", "content": persona}] if persona else []
+        return self.stream([*system, *({"role": t.role, "content": t.text} for t in turns)], **asked)
 
     def perplexity(
         self, text: str, *, window: int | None = None, stride: int | None = None, adapter: str | None = None

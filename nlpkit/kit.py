@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, Protocol, overload
+from functools import partial
+from typing import Any, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,11 @@ from nlpkit import answering, engine, zeroshot
 from nlpkit.adapters import Adapted
 from nlpkit.checkpoint import Task
 from nlpkit.combining import combined, documents_of
+from nlpkit.dialogue import Dialogue, Graph, Schema
 from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
 from nlpkit.search import Index
-from nlpkit.types import Answer, Document, Label, Similar
+from nlpkit.types import Answer, Document, Label, Similar, Turn
 
 
 class Shown(Protocol):
@@ -238,6 +240,34 @@ class Kit:
         found = answering.read_passages(question, near, k, n, read)
         measured = backbone.fingerprint == EMBEDDED["default"].sha256
         return found if measured else [replace(answer, score=None) for answer in found]
+
+    def dialogue(
+        self,
+        *,
+        graph: Graph | None = None,
+        documents: Sequence[str] | Sequence[Document] | Index | None = None,
+        schema: Schema | Mapping[str, Any] | None = None,
+        say: Callable[[Sequence[Turn]], Iterator[str]] | None = None,
+    ) -> Dialogue:
+        """Begin a conversation (see `nlpkit.dialogue.Dialogue`).
+
+        Args:
+            graph: a KnowledgeGraph to answer from.
+            documents: texts to answer from, or an index of them; a task that answers questions must be loaded.
+            schema: tasks with slots, for a kit with a `slots` task.
+            say: writes small talk: the turns so far -> parts of a text.
+
+        Raises:
+            InputError: a schema that cannot be, or something among the documents is no text.
+            AdapterError: documents, and no task that answers questions is loaded.
+
+        """
+        search: Callable[[str], Sequence[Answer]] | None = None
+        if documents is not None:
+            self._reader(ANSWERING)
+            index = documents if isinstance(documents, Index) else self.index(documents)
+            search = partial(self.search, documents=index)
+        return Dialogue(self, graph=graph, search=search, schema=schema, say=say)
 
     def _reader(self, kind: str) -> Callable[[list[Document]], list[Document]]:
         """Return what fills documents with the results of this kind of head alone.

@@ -90,6 +90,13 @@ FEMALE_NAMES = _words(
     "wislawa"
 )
 
+ROLES = _words(
+    "author writer director founder founders composer parents parent children child spouse siblings sibling inventor "
+    "designer architect producer screenwriter editor leader ceo president owner painter teacher student students "
+    "friend colleague successor predecessor cast actors members"
+)
+"""What people are to a person, a work or an organisation, whatever their gender."""
+
 NOMINALS: dict[str, tuple[str, frozenset[str]]] = {
     **dict.fromkeys(
         ("company", "firm", "corporation"), ("ORG", LEGAL_FORMS | _words("motors bank records airlines industries"))

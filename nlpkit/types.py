@@ -174,15 +174,48 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn of a conversation: who spoke, and what was said."""
+class Source:
+    """What a reply leans on: the characters [start, end) of a document."""
 
-    role: Role
+    document: str
+    start: int
+    end: int
     text: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the turn as plain JSON types, as chat templates know it."""
-        return {"role": self.role, "content": self.text}
+        """Return the source as plain JSON types."""
+        return {"document": self.document, "start": self.start, "end": self.end, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a conversation: who spoke, and what was said.
+
+    A reply's `act` says what it does ("answer", "ask", "small_talk", "unknown"; see `nlpkit.dialogue.Dialogue`),
+    `sources` what it leans on, the strongest first, and `score` how sure that is; None where nothing was looked up.
+    """
+
+    role: Role
+    text: str
+    act: str = ""
+    sources: tuple[Source, ...] = ()
+    score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the turn as plain JSON types; "role" and "content" are what chat templates know."""
+        reply = {"act": self.act, "sources": [s.to_dict() for s in self.sources], "score": self.score}
+        return {"role": self.role, "content": self.text, **(reply if self.act else {})}
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Turn:
+        """Make a turn of what `to_dict` gives.
+
+        Raises:
+            KeyError, TypeError: it is no such table.
+
+        """
+        sources = tuple(Source(**source) for source in table.get("sources", ()))
+        return cls(table["role"], table["content"], table.get("act", ""), sources, table.get("score"))
 
 
 @dataclass(frozen=True, slots=True)

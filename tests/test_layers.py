@@ -25,6 +25,7 @@ LAYERS = [
     {"engine", "trunks", "logits", "streaming", "perplexity"},
     {"checkpoint"},
     {"scoring"},
+    {"dialogue"},
     {"objectives", "responses", "writer"},
     {"training", "kit", "generate", "incontext"},
     {"written"},
@@ -35,7 +36,7 @@ LAYERS = [
 """A room imports from its own layer and those above it in this list; `graph` stands beside them."""
 
 MAY_IMPORT = {
-    room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room == "cli" else set())
+    room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room in ("cli", "dialogue") else set())
     for level, layer in enumerate(LAYERS)
     for room in layer
 } | {"graph": {"graph", "types", "errors", "heap", "lexicon", "names", "chains", "epithets"}}

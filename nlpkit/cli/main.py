@@ -11,6 +11,7 @@ import typer
 from nlpkit.cli import (
     adapters,
     backbones,
+    chat,
     demo,
     evaluate,
     generate,
@@ -36,6 +37,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("tasks")(tasks.tasks)
 app.command("adapters")(adapters.adapters)
 app.command("generate")(generate.generate)
+app.command("chat")(chat.chat)
 app.command("backbones")(backbones.backbones)
 app.add_typer(graph_app, name="graph")
 app.command("demo")(demo.demo)

@@ -21,6 +21,7 @@ from nlpkit.graph.ledger import Ledger
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node
 from nlpkit.graph.sources import Sources
 from nlpkit.graph.store import Store
+from nlpkit.graph.topics import find_topics
 from nlpkit.types import Document
 
 
@@ -235,6 +236,20 @@ class KnowledgeGraph:
 
         """
         return asking.plans(self.store, self._reader(), question, topics)
+
+    def named(self, text: str) -> list[Node]:
+        """Return the entities that a text names, in the order of the text; of namesakes the most mentioned.
+
+        Raises:
+            QuestionError: the text has no word, or far too many.
+            GraphError: the graph was opened without a kit.
+
+        """
+        return [topic.nodes[0] for topic in find_topics(text, self.store, self._reader()).topics]
+
+    def node(self, node_id: int) -> Node:
+        """Return an entity by its id."""
+        return self.store.node(node_id)
 
     def _reader(self) -> Extractor:
         if self.kit is None:

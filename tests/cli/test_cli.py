@@ -37,7 +37,7 @@ def records(result):
 def test_these_are_the_commands():
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(
         [
-            *("predict", "train", "evaluate", "generate", "tasks", "adapters", "backbones", "demo"),
+            *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "demo"),
             *(f"graph {verb}" for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo")),
         ]
     )

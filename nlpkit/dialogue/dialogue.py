@@ -1,0 +1,297 @@
+"""A conversation: each turn is understood, what is known is asked, and the reply says what it leans on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from nlpkit.dialogue import smalltalk
+from nlpkit.dialogue.followups import Exchange, Spoken, gender, resolved
+from nlpkit.dialogue.state import Schema, State, updated
+from nlpkit.errors import InputError, QuestionError
+from nlpkit.graph.records import GraphAnswer, Node
+from nlpkit.text import chinese
+from nlpkit.types import Answer, Document, Source, Turn
+
+FORMAT = 1
+_MOST = 10_000
+"""Characters of a turn at most."""
+
+
+class Graph(Protocol):
+    """What a conversation asks of a knowledge graph (`nlpkit.KnowledgeGraph`)."""
+
+    def ask(self, question: str) -> GraphAnswer:
+        """Answer a question, or abstain."""
+        ...
+
+    def named(self, text: str) -> list[Node]:
+        """Return the entities that a text names."""
+        ...
+
+    def node(self, node_id: int) -> Node:
+        """Return an entity by its id."""
+        ...
+
+
+class Reader(Protocol):
+    """What a conversation asks of a kit."""
+
+    def __call__(self, texts: str | Document) -> Document:
+        """Read a text for all tasks, in one pass for each adapter."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A reply in the making: its turn, the text of which `parts` go on, and what was spoken of."""
+
+    turn: Turn
+    exchange: Exchange | None = None
+    why: str = ""
+    parts: Iterable[str] = ()
+
+
+class Dialogue:
+    """A conversation. Call it with what the user says to get the reply, a Turn with its act, sources and score.
+
+    Acts: "answer" (from the graph), "answer_text" (from documents), "ask" (for a slot that is missing), "done" (all
+    slots of a task are there), "small_talk", "unknown".
+
+    Args:
+        kit: reads the turns, with the tasks that are loaded on it.
+        graph: answers questions from facts; what changes in it counts from the next question on.
+        search: answers questions from documents: a question -> answers, the best first.
+        schema: tasks with slots, which a `slots` task of the kit finds.
+        intents: the intents of the `slots` task by their names in the schema, where they differ.
+        say: writes small talk and what else has no ready reply: the turns so far -> parts of a text.
+        least: the least score of an answer from documents.
+
+    Attributes:
+        turns: what was said, on both sides.
+        state: what the task in hand has settled.
+
+    """
+
+    def __init__(
+        self,
+        kit: Reader,
+        *,
+        graph: Graph | None = None,
+        search: Callable[[str], Sequence[Answer]] | None = None,
+        schema: Schema | Mapping[str, Any] | None = None,
+        say: Callable[[Sequence[Turn]], Iterator[str]] | None = None,
+        least: float = 0.3,
+    ) -> None:
+        self.kit, self.graph, self._search, self._say, self._least = kit, graph, search, say, least
+        self.schema = schema if isinstance(schema, Schema) or schema is None else Schema.from_dict(schema)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: nothing that was said counts any more."""
+        self.turns: list[Turn] = []
+        self.state = State()
+        self._history: list[Exchange] = []
+        self._why = ""
+
+    def __call__(self, text: str) -> Turn:
+        """Take a turn of the user and return the reply.
+
+        Raises:
+            InputError: nothing was said, or far too much.
+
+        """
+        for _ in self.stream(text):
+            pass
+        return self.turns[-1]
+
+    def stream(self, text: str) -> Generator[str, None, None]:
+        """Take a turn of the user and yield the reply in parts, as they are written.
+
+        To end the iteration ends the reply: what was written until then is the turn, and the conversation goes on.
+
+        Raises:
+            InputError: nothing was said, or far too much.
+
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"the turn is {text!r:.40}; say something")
+        if len(text) > _MOST:
+            raise InputError(f"the turn has {len(text):,} characters; say at most {_MOST:,} at once")
+        said = self._reply(text.strip())
+        return self._spoken(text.strip(), said)
+
+    def _spoken(self, text: str, said: _Said) -> Generator[str, None, None]:
+        """Yield a reply, and take both turns down once it has ended, however it does."""
+        reply = said.turn.text
+        try:
+            if reply:
+                yield reply
+            for part in said.parts:
+                reply += part
+                yield part
+        finally:
+            self.turns += [Turn("user", text), replace(said.turn, text=reply)]
+            if said.exchange:
+                self._history.append(said.exchange)
+            self._why = said.why or "nothing was looked up"
+
+    def why(self) -> str:
+        """Return what the last reply leans on: the question as it was understood, the path, the evidence."""
+        return self._why if self.turns else "nothing was said yet"
+
+    def save(self, path: str | Path) -> None:
+        """Write the conversation as JSON, whole or not at all."""
+        path = Path(path)
+        table = {
+            "format": FORMAT,
+            "turns": [turn.to_dict() for turn in self.turns],
+            "state": {**self.state.to_dict(), "asked": self.state.asked, "latest": self.state.latest},
+            "history": [
+                {
+                    "question": e.question,
+                    "topics": [asdict(s) for s in e.topics],
+                    "answers": [asdict(s) for s in e.answers],
+                }
+                for e in self._history
+            ],
+        }
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        part.replace(path)
+
+    def load(self, path: str | Path) -> None:
+        """Take up a conversation that was saved.
+
+        Raises:
+            InputError: the file is none, or damaged; the conversation at hand stays as it is.
+
+        """
+        try:
+            table = json.loads(Path(path).read_text(encoding="utf-8"))
+            if table["format"] != FORMAT:
+                raise InputError(f"{path} has the format {table['format']}; this nlpkit reads {FORMAT}")
+            turns = [Turn.from_dict(turn) for turn in table["turns"]]
+            state = State(**table["state"])
+            history = [
+                Exchange(e["question"], *(tuple(Spoken(**s) for s in e[side]) for side in ("topics", "answers")))
+                for e in table["history"]
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+            raise InputError(f"{path} holds no conversation ({e}); give a file that save() wrote") from e
+        self.turns, self.state, self._history = turns, state, history
+        self._why = "the conversation was taken up; ask something"
+
+    def _reply(self, text: str) -> _Said:
+        zh = chinese(text)
+        kind = smalltalk.kind_of(text)
+        if kind and not (self.state.asked and kind == "praise"):
+            if self._say:
+                return _Said(Turn("assistant", "", "small_talk"), parts=self._say([*self.turns, Turn("user", text)]))
+            return _Said(Turn("assistant", smalltalk.reply(kind, chinese=zh), "small_talk"))
+        asks = text.rstrip().endswith(("?", "？"))
+        if self.schema and not asks and (said := self._task(text, chinese=zh)):
+            return said
+        answered = self._answered(text)
+        if answered.turn.act != "unknown":
+            return answered
+        if self.schema and asks and (said := self._task(text, chinese=zh)):
+            return said
+        if self._say and not asks and not answered.exchange:
+            # A writer is asked for talk alone: what is asked and not known is said to be so.
+            return _Said(Turn("assistant", "", "small_talk"), parts=self._say([*self.turns, Turn("user", text)]))
+        return replace(answered, turn=replace(answered.turn, text="我不知道。" if zh else "I do not know."))
+
+    def _named(self, text: str) -> list[Spoken]:
+        """Return what a text names: as the graph knows it, else as the kit reads it."""
+        nodes = []
+        if self.graph:
+            with suppress(QuestionError):  # no word in it, or far too many
+                nodes = self.graph.named(text)
+        if nodes:
+            return [Spoken(n.name, n.type, gender(n.name) if n.type == "PER" else "") for n in nodes]
+        entities = self.kit(text).entities if text.strip() else ()
+        return [Spoken(e.text, e.label, gender(e.text) if e.label == "PER" else "") for e in entities]
+
+    def _answered(self, text: str) -> _Said:
+        """Return the answer of the graph, else of the documents, else that it is not known."""
+        question = resolved(text, self._history, self._named)
+        read = f"understood as: {question}\n" if question != text else ""
+        topics = tuple(self._named(question))
+        notes = []
+        if self.graph:
+            try:
+                found = self.graph.ask(question)
+            except QuestionError as e:
+                return _Said(Turn("assistant", "", "unknown"), why=f"{read}the graph: {e}")
+            if not found.abstained:
+                answers = tuple(self._answer_spoken(question, a.text, a.id) for a in found.answers)
+                sources = tuple(Source(e.document, e.start, e.end, e.text) for e in found.evidence)
+                said = _listed([a.text for a in found.answers], chinese=chinese(question))
+                turn = Turn("assistant", said, "answer", sources, found.score)
+                return _Said(turn, Exchange(question, topics, answers), read + _path(found))
+            notes.append(f"the graph: {found.note}")
+        if self._search:
+            answers_ = [a for a in self._search(question) if a.score is None or a.score >= self._least]
+            if answers_:
+                best = answers_[0]
+                source = Source(best.document, best.start, best.end, best.text)
+                spoken = tuple(self._named(best.text)[:1]) or (Spoken(best.text, ""),)
+                turn = Turn(
+                    "assistant", _listed([best.text], chinese=chinese(question)), "answer_text", (source,), best.score
+                )
+                why = f"{read}read in {best.document} at {best.start}-{best.end}: {best.text}"
+                return _Said(turn, Exchange(question, topics, spoken), why)
+            notes.append("the documents: no passage holds an answer")
+        exchange = Exchange(question, topics) if topics else None
+        return _Said(Turn("assistant", "", "unknown"), exchange, read + "; ".join(notes))
+
+    def _answer_spoken(self, question: str, name: str, node_id: int | None) -> Spoken:
+        label = self.graph.node(node_id).type if self.graph and node_id is not None else "NUM"
+        said = " ".join(word for word in question.replace("'s", " ").split() if word[:1].islower())
+        return Spoken(name, label, gender(name, said) if label == "PER" else "")
+
+    def _task(self, text: str, *, chinese: bool) -> _Said | None:
+        """Return the reply to a turn that fills a task, None where it fills none."""
+        assert self.schema is not None
+        understood = self.kit(text)
+        intent = next((one.label for one in understood.labels.values() if one.label in self.schema.intents), "")
+        before = self.state
+        state = updated(before, understood, self.schema, "" if before.asked and not understood.slots else intent)
+        if not state.intent or state == before:
+            return None
+        missing = state.missing(self.schema)
+        if missing:
+            slot = self.schema.slots[missing[0]]
+            self.state = replace(state, asked=slot.name)
+            question = slot.question or (f"{slot.name}是什么？" if chinese else f"Which {slot.name.replace('_', ' ')}?")
+            return _Said(Turn("assistant", question, "ask"), why=f"{state.intent} needs {', '.join(missing)}")
+        self.state = replace(state, asked="")
+        done = self.schema.intents[state.intent].done
+        slots = ", ".join(f"{name}: {value}" for name, value in state.slots.items())
+        reply = done.format_map(_Kept(state.slots)) if done else f"{state.intent}: {slots}"
+        return _Said(Turn("assistant", reply, "done"), why=f"{state.intent} has all it needs: {slots}")
+
+
+class _Kept(dict[str, str]):
+    """Values by name, for a text with places; what has no value stays as it is."""
+
+    def __missing__(self, key: str) -> str:
+        return f"{{{key}}}"
+
+
+def _listed(names: Sequence[str], *, chinese: bool) -> str:
+    *most, last = names
+    if chinese:
+        return "、".join(names) + "。"
+    return (f"{', '.join(most)} and {last}" if most else last).rstrip(".") + "."
+
+
+def _path(found: GraphAnswer) -> str:
+    steps = [f"{subject} — {relation} → {object_}" for subject, relation, object_ in found.path]
+    said = [f"{e.document} at {e.start}-{e.end}: {e.text}" for e in found.evidence]
+    return "\n".join([f"plan: {found.plan}", *steps, *said])

@@ -1,0 +1,162 @@
+"""What a conversation has settled: the intent, the values of its slots, and what is still to be asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nlpkit.errors import InputError
+from nlpkit.types import Document
+
+_CORRECTION = re.compile(
+    r"^\W*(?:no|nope|not that|sorry|actually|i mean|i meant|rather|wait|不是?|不对|应该是)\b[,，。.! ]*"
+    r"(?:make (?:it|that)|i mean|i meant|应该是)?\s*(.*?)\W*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A detail that a task needs: the question that asks for it, and its values where they are a closed list."""
+
+    name: str
+    question: str = ""
+    values: tuple[str, ...] = ()
+
+    def value_of(self, said: str) -> str | None:
+        """Return the value that was said; None where it is not one of the list."""
+        if not self.values:
+            return said.strip() or None
+        folded = said.casefold().strip()
+        return next((v for v in self.values if v.casefold() == folded), None) or next(
+            (v for v in self.values if v.casefold() in folded), None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Something that a user may want done: the slots it needs, in the order in which they are asked for.
+
+    `done` is the reply once they are there; "{slot}" in it stands for a value.
+    """
+
+    name: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tasks of a conversation. `slots` and `intents` are by name."""
+
+    intents: Mapping[str, Intent]
+    slots: Mapping[str, Slot]
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Schema:
+        """Make a schema of a table, as a TOML or JSON file holds it.
+
+        Args:
+            table: {"intents": {name: {"required": [...], "optional": [...], "done": text}}, "slots": {name:
+                {"question": text, "values": [...]}}}; slots that intents name need no entry.
+
+        Raises:
+            InputError: a key that is not known, or a value of a wrong kind.
+
+        """
+        _check_keys(table, ("intents", "slots"), "schema")
+        given = table.get("slots", {})
+        slots = {
+            name: Slot(name, **_values(spec, ("question", "values"), f"schema: slots.{name}"))
+            for name, spec in given.items()
+        }
+        intents = {}
+        for name, spec in table.get("intents", {}).items():
+            intents[name] = Intent(name, **_values(spec, ("required", "optional", "done"), f"schema: intents.{name}"))
+            for slot in (*intents[name].required, *intents[name].optional):
+                slots.setdefault(slot, Slot(slot))
+        if not intents:
+            raise InputError("the schema has no intents; give {'intents': {name: {'required': [slot, ...]}}}")
+        return cls(intents, slots)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a task stands. `asked` is the slot that was asked for last, `latest` the one that was filled last."""
+
+    intent: str = ""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    asked: str = ""
+    latest: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as plain JSON types."""
+        return {"intent": self.intent, "slots": dict(self.slots)}
+
+    def missing(self, schema: Schema) -> list[str]:
+        """Return the slots that the intent still needs."""
+        intent = schema.intents.get(self.intent)
+        return [name for name in intent.required if name not in self.slots] if intent else []
+
+
+def updated(state: State, understood: Document, schema: Schema, intent: str) -> State:
+    """Return the state after a turn: slots that were found, an answer to what was asked, or a correction.
+
+    Args:
+        state: before the turn.
+        understood: the turn with its slots.
+        schema: the tasks.
+        intent: what the turn wants, "" where that is not known.
+
+    """
+    if intent and intent != state.intent:
+        kept = {name: value for name, value in state.slots.items() if name in _slots_of(schema, intent)}
+        state = State(intent, kept)
+    allowed = _slots_of(schema, state.intent)
+    found = {}
+    for span in understood.slots:
+        slot = schema.slots.get(span.label)
+        value = slot.value_of(span.text) if slot and span.label in allowed else None
+        if value is not None:
+            found[span.label] = value
+    correction = _CORRECTION.match(understood.text)
+    if not found and correction and correction[1] and state.latest:
+        # "no, Tuesday": a value for what was filled last.
+        value = schema.slots[state.latest].value_of(correction[1])
+        found = {state.latest: value} if value is not None else {}
+    elif not found and state.asked:
+        value = schema.slots[state.asked].value_of(understood.text.strip(" .!"))
+        found = {state.asked: value} if value is not None else {}
+    if not found:
+        return state
+    return replace(state, slots={**state.slots, **found}, asked="", latest=list(found)[-1])
+
+
+def _slots_of(schema: Schema, intent: str) -> tuple[str, ...]:
+    found = schema.intents.get(intent)
+    return (*found.required, *found.optional) if found else ()
+
+
+def _values(spec: Any, allowed: tuple[str, ...], place: str) -> dict[str, Any]:
+    if not isinstance(spec, Mapping):
+        raise InputError(f"{place} is {spec!r}; allowed: a table with {', '.join(allowed)}")
+    _check_keys(spec, allowed, place)
+    for key, value in spec.items():
+        lists = key in ("values", "required", "optional")
+        good = (
+            isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+            if lists
+            else isinstance(value, str)
+        )
+        if not good:
+            raise InputError(f"schema: {place}.{key} is {value!r}; allowed: {'a list of words' if lists else 'a text'}")
+    return {key: tuple(value) if isinstance(value, list | tuple) else value for key, value in spec.items()}
+
+
+def _check_keys(table: Mapping[str, Any], allowed: tuple[str, ...], place: str) -> None:
+    for key in table:
+        if key not in allowed:
+            raise InputError(f"{place} has the unknown key {key!r}; allowed: {', '.join(allowed)}")
