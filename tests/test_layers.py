@@ -31,6 +31,7 @@ LAYERS = [
     {"written"},
     {"evaluation"},
     {"loading"},
+    {"comparing"},
     {"cli"},
 ]
 """A room imports from its own layer and those above it in this list; `graph` stands beside them."""
@@ -62,6 +63,7 @@ DOORS = {
     "faiss": {"search"},
     "sklearn": {"zeroshot"},
     "datasets": {"data"},
+    "matplotlib": {"comparing"},
     "llguidance": {"constraints", "writer"},
     "pydantic": {"constraints"},
     "sacrebleu": {"fluency"},

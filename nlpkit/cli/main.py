@@ -12,6 +12,7 @@ from nlpkit.cli import (
     adapters,
     backbones,
     chat,
+    compare,
     demo,
     evaluate,
     generate,
@@ -38,6 +39,7 @@ app.command("tasks")(tasks.tasks)
 app.command("adapters")(adapters.adapters)
 app.command("generate")(generate.generate)
 app.command("chat")(chat.chat)
+app.command("compare")(compare.compare)
 app.command("backbones")(backbones.backbones)
 app.add_typer(graph_app, name="graph")
 app.command("demo")(demo.demo)

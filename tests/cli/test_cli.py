@@ -37,7 +37,7 @@ def records(result):
 def test_these_are_the_commands():
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(
         [
-            *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "demo"),
+            *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "compare", "demo"),
             *(f"graph {verb}" for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo")),
         ]
     )
@@ -391,3 +391,15 @@ def test_evaluate_says_what_is_wrong(run, fake_writer, tmp_path, words, says):
     result = run("evaluate", *words, "--data", tmp_path / "pairs.jsonl")
     assert result.exit_code == 1
     assert says in result.stderr
+
+
+def test_compare_measures_each_way(run, tmp_path):
+    rows = [("w", "rain and fog"), ("f", "soup"), ("w", "snow"), ("f", "bread and tea")] * 5
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text("label,text\n" + "".join(f"{a},{b}\n" for a, b in rows), encoding="utf-8")
+    args = ("compare", "--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv", "--encoder", "fake")
+    found = records(run(*args, "--decoder", "none", "--sizes", "8", "--items", "12", "-w", "w=weather", "--json"))
+    assert [(p["way"], p["examples"]) for p in found] == [("zero-shot", 0), ("adapter", 8)]
+    result = run(*args, "--decoder", "none", "--sizes", "8,lots")
+    assert result.exit_code == 1
+    assert "'lots' is no such number" in result.stderr
