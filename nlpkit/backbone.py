@@ -218,6 +218,17 @@ class Backbone:
             return list(before), list(after)
         return [*before, *self.encode(query)[0].tolist(), *self._between], list(after)
 
+    def query_offsets(self, query: str, n_before: int) -> NDArray[np.int32]:
+        """Return where the first `n_before` pieces of a window stand in its query. *Shape:* (n_before, 2).
+
+        Pieces that are not the query's own have (-1, -1).
+        """
+        offsets = np.full((n_before, 2), -1, dtype=np.int32)
+        own = self.encode(query)[1]
+        first = len(self.specials[0])
+        offsets[first : first + len(own)] = own
+        return offsets
+
     def trunk(self, windows: Sequence[Window], layer: int, *, given: Trunk | None = None) -> Trunk:
         """Run the layers below `layer` alone, from the embeddings or from `given` on."""
         with passes.running(Pass(given, stop=layer, both_from=self.both_from)) as wishes:

@@ -43,6 +43,7 @@ class Reading:
                 f"the query {document.query[:40]!r}... has {len(before)} pieces; with windows of {size} it may have "
                 f"{size - len(after) - _LEAST_ROOM}: shorten it, or read with longer windows"
             )
+        offsets = backbone.query_offsets(document.query, len(before)) if document.query else None
         for window in windows(
             document.text,
             backbone.encode,
@@ -52,7 +53,7 @@ class Reading:
             document=number,
             by_last=backbone.kind == "decoder",
         ):
-            yield replace(window, n_query=len(before)) if document.query else window
+            yield replace(window, n_query=len(before), query_offsets=offsets) if document.query else window
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,6 +36,8 @@ class Shown(Protocol):
 
 ANSWERING = "qa"
 """The kind of head that answers questions."""
+TRACKING = "dialogue"
+"""The kind of head that follows the state of a conversation."""
 
 
 class Kit:
@@ -254,7 +256,7 @@ class Kit:
         Args:
             graph: a KnowledgeGraph to answer from.
             documents: texts to answer from, or an index of them; a task that answers questions must be loaded.
-            schema: tasks with slots, for a kit with a `slots` task.
+            schema: tasks with slots, for a kit with a tracker (a `dialogue` task) or a `slots` task.
             say: writes small talk: the turns so far -> parts of a text.
 
         Raises:
@@ -267,7 +269,8 @@ class Kit:
             self._reader(ANSWERING)
             index = documents if isinstance(documents, Index) else self.index(documents)
             search = partial(self.search, documents=index)
-        return Dialogue(self, graph=graph, search=search, schema=schema, say=say)
+        tracks = any(head.kind == TRACKING for task in self.tasks.values() for head in task.heads)
+        return Dialogue(self, graph=graph, search=search, schema=schema, say=say, tracks=tracks)
 
     def _reader(self, kind: str) -> Callable[[list[Document]], list[Document]]:
         """Return what fills documents with the results of this kind of head alone.

@@ -89,8 +89,8 @@ class Window:
     whole `text`, (-1, -1) for special pieces. `word_offsets` *(n_words, 2)* and `word_pieces` *(n_words,)*
     give each word's characters and the piece that stands for it: its first, on a decoder its last. A result that
     starts in `core` is this window's to report. The first `n_query` pieces are special or belong to the document's
-    query; 0 where it has none. Where several texts are packed into one window, `starts` says where
-    each begins: none sees another.
+    query; 0 where it has none, and `query_offsets` *(n_query, 2)* are their characters in it. Where several texts are
+    packed into one window, `starts` says where each begins: none sees another.
     """
 
     document: int
@@ -102,6 +102,7 @@ class Window:
     core: tuple[int, int]
     n_query: int = 0
     starts: tuple[int, ...] = ()
+    query_offsets: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         """Return the number of pieces."""

@@ -16,11 +16,24 @@ from nlpkit.heads import HEADS, head_class, in_order
 from nlpkit.heads.base import Head, platt
 from nlpkit.heads.relation import adaptive_threshold_loss
 from nlpkit.heads.tagging import viterbi
+from nlpkit.schemas import as_query
 from nlpkit.testing import fake_backbone
-from nlpkit.types import Document
+from nlpkit.types import Document, Entity, Label
 
 GOLDS = [e.document for e in EXAMPLES[:6]]
-GOLDS_OF = {"qa": [e.document for e in QUESTIONS[:6]]}
+SCHEMA = as_query({"go": "", "eat": ""}, {"to": "", "on": ""}, {"on": ["sun", "mon"]})
+TURNS = [
+    Document(text, query=SCHEMA, labels={k: Label(v) for k, v in labels.items()}, slots=slots)
+    for text, labels, slots in (
+        ("go to oslo", {"dialogue": "go"}, (Entity("oslo", 6, 10, "to"),)),
+        ("eat on sun", {"dialogue": "eat", "dialogue.on": "sun"}, ()),
+        ("on mon", {"dialogue": "eat", "dialogue.on": "mon"}, ()),
+        ("where to", {"dialogue": "go", "dialogue.requested": "to"}, ()),
+        ("any day", {"dialogue": "go", "dialogue.on": "dontcare"}, ()),
+        ("hello", {"dialogue": "no intent"}, ()),
+    )
+]
+GOLDS_OF = {"qa": [e.document for e in QUESTIONS[:6]], "dialogue": TURNS}
 """What a head is tried on, where it is not `GOLDS`."""
 READING = Reading(64, 16, 512)
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 LAYERS = [
     {"errors", "heap", "quick", "runstate"},
     {"types", "tables"},
-    {"lexicon", "recipes", "metrics", "text", "card", "decoding", "prompts", "endings", "writings"},
+    {"lexicon", "recipes", "schemas", "metrics", "text", "card", "decoding", "prompts", "endings", "writings"},
     {"names", "search", "zeroshot", "combining", "constraints", "fluency", "safety"},
     {"pronouns", "answering", "epithets"},
     {"chains", "cues"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nlpkit.data import conll, docred, labels, pairs, relations, slots, squad
+from nlpkit.data import conll, docred, labels, pairs, relations, sgd, slots, squad
 from nlpkit.errors import DataError
 from nlpkit.types import Example
 
@@ -19,6 +19,7 @@ READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "scierc": relations.read_scierc,
     "ade": relations.read_ade,
     "pairs": pairs.read,
+    "sgd": sgd.read,
 }
 """Readers by the name that a recipe's `data.format` gives."""
 
@@ -31,7 +32,7 @@ PART_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Example]]] = {
 }
 """Readers of formats that hold several parts in one file."""
 
-FOLDERS = frozenset(["slots"])
+FOLDERS = frozenset(["slots", "sgd"])
 """Formats that are a folder of files."""
 
 

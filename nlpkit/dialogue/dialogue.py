@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from nlpkit.dialogue import smalltalk
 from nlpkit.dialogue.followups import Exchange, Spoken, gender, resolved
-from nlpkit.dialogue.state import Schema, State, updated
+from nlpkit.dialogue.state import Schema, State, tracked, updated
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
 from nlpkit.text import chinese
@@ -66,9 +66,9 @@ class Dialogue:
         kit: reads the turns, with the tasks that are loaded on it.
         graph: answers questions from facts; what changes in it counts from the next question on.
         search: answers questions from documents: a question -> answers, the best first.
-        schema: tasks with slots, which a `slots` task of the kit finds.
-        intents: the intents of the `slots` task by their names in the schema, where they differ.
+        schema: tasks with slots, which a tracker or a `slots` task of the kit finds.
         say: writes small talk and what else has no ready reply: the turns so far -> parts of a text.
+        tracks: whether the kit has a tracker (a `dialogue` head), which reads the schema with each turn.
         least: the least score of an answer from documents.
 
     Attributes:
@@ -85,8 +85,10 @@ class Dialogue:
         search: Callable[[str], Sequence[Answer]] | None = None,
         schema: Schema | Mapping[str, Any] | None = None,
         say: Callable[[Sequence[Turn]], Iterator[str]] | None = None,
+        tracks: bool = False,
         least: float = 0.3,
     ) -> None:
+        self._tracks = tracks
         self.kit, self.graph, self._search, self._say, self._least = kit, graph, search, say, least
         self.schema = schema if isinstance(schema, Schema) or schema is None else Schema.from_dict(schema)
         self.forget()
@@ -255,13 +257,22 @@ class Dialogue:
         said = " ".join(word for word in question.replace("'s", " ").split() if word[:1].islower())
         return Spoken(name, label, gender(name, said) if label == "PER" else "")
 
+    def _understood(self, text: str, schema: Schema) -> tuple[str, dict[str, str]]:
+        """Return what a turn wants and the values that it gives: by a tracker, else as the `slots` task reads it."""
+        if self._tracks:
+            last = next((turn.text for turn in reversed(self.turns) if turn.role == "assistant"), "")
+            both = f"system: {last}\nuser: {text}" if last else f"user: {text}"
+            return tracked(self.kit(Document(both, query=schema.query)), schema)
+        found = self.kit(text)
+        intent = next((one.label for one in found.labels.values() if one.label in schema.intents), "")
+        return intent, {span.label: span.text for span in found.slots if span.label in schema.slots}
+
     def _task(self, text: str, *, chinese: bool) -> _Said | None:
         """Return the reply to a turn that fills a task, None where it fills none."""
         assert self.schema is not None
-        understood = self.kit(text)
-        intent = next((one.label for one in understood.labels.values() if one.label in self.schema.intents), "")
+        intent, values = self._understood(text, self.schema)
         before = self.state
-        state = updated(before, understood, self.schema, "" if before.asked and not understood.slots else intent)
+        state = updated(before, text, values, self.schema, "" if before.asked and not values else intent)
         if not state.intent or state == before:
             return None
         missing = state.missing(self.schema)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nlpkit.errors import InputError
+from nlpkit.heads.dialogue import REQUESTED
+from nlpkit.schemas import DONT_CARE, as_query, spoken
 from nlpkit.types import Document
 
 _CORRECTION = re.compile(
@@ -24,10 +26,11 @@ class Slot:
     name: str
     question: str = ""
     values: tuple[str, ...] = ()
+    description: str = ""
 
     def value_of(self, said: str) -> str | None:
         """Return the value that was said; None where it is not one of the list."""
-        if not self.values:
+        if not self.values or said == DONT_CARE:
             return said.strip() or None
         folded = said.casefold().strip()
         return next((v for v in self.values if v.casefold() == folded), None) or next(
@@ -46,6 +49,7 @@ class Intent:
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     done: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,21 @@ class Schema:
     intents: Mapping[str, Intent]
     slots: Mapping[str, Slot]
 
+    @property
+    def query(self) -> str:
+        """The schema as a text that a tracker reads before a turn (see `nlpkit.schemas`)."""
+        intents = {name: intent.description for name, intent in self.intents.items()}
+        slots = {name: slot.description for name, slot in self.slots.items()}
+        return as_query(intents, slots, {name: slot.values for name, slot in self.slots.items()})
+
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Schema:
         """Make a schema of a table, as a TOML or JSON file holds it.
 
         Args:
             table: {"intents": {name: {"required": [...], "optional": [...], "done": text}}, "slots": {name:
-                {"question": text, "values": [...]}}}; slots that intents name need no entry.
+                {"question": text, "values": [...]}}}; slots that intents name need no entry. A "description" of either
+                helps a tracker.
 
         Raises:
             InputError: a key that is not known, or a value of a wrong kind.
@@ -70,12 +82,14 @@ class Schema:
         _check_keys(table, ("intents", "slots"), "schema")
         given = table.get("slots", {})
         slots = {
-            name: Slot(name, **_values(spec, ("question", "values"), f"schema: slots.{name}"))
+            name: Slot(name, **_values(spec, ("question", "values", "description"), f"schema: slots.{name}"))
             for name, spec in given.items()
         }
         intents = {}
         for name, spec in table.get("intents", {}).items():
-            intents[name] = Intent(name, **_values(spec, ("required", "optional", "done"), f"schema: intents.{name}"))
+            intents[name] = Intent(
+                name, **_values(spec, ("required", "optional", "done", "description"), f"schema: intents.{name}")
+            )
             for slot in (*intents[name].required, *intents[name].optional):
                 slots.setdefault(slot, Slot(slot))
         if not intents:
@@ -102,12 +116,13 @@ class State:
         return [name for name in intent.required if name not in self.slots] if intent else []
 
 
-def updated(state: State, understood: Document, schema: Schema, intent: str) -> State:
-    """Return the state after a turn: slots that were found, an answer to what was asked, or a correction.
+def updated(state: State, said: str, values: Mapping[str, str], schema: Schema, intent: str) -> State:
+    """Return the state after a turn: values that were found, an answer to what was asked, or a correction.
 
     Args:
         state: before the turn.
-        understood: the turn with its slots.
+        said: the turn.
+        values: what was found in it, by slot; slots that the task does not have are left alone.
         schema: the tasks.
         intent: what the turn wants, "" where that is not known.
 
@@ -117,22 +132,31 @@ def updated(state: State, understood: Document, schema: Schema, intent: str) -> 
         state = State(intent, kept)
     allowed = _slots_of(schema, state.intent)
     found = {}
-    for span in understood.slots:
-        slot = schema.slots.get(span.label)
-        value = slot.value_of(span.text) if slot and span.label in allowed else None
+    for name, text in values.items():
+        value = schema.slots[name].value_of(text) if name in allowed else None
         if value is not None:
-            found[span.label] = value
-    correction = _CORRECTION.match(understood.text)
+            found[name] = value
+    correction = _CORRECTION.match(said)
     if not found and correction and correction[1] and state.latest:
         # "no, Tuesday": a value for what was filled last.
         value = schema.slots[state.latest].value_of(correction[1])
         found = {state.latest: value} if value is not None else {}
     elif not found and state.asked:
-        value = schema.slots[state.asked].value_of(understood.text.strip(" .!"))
+        value = schema.slots[state.asked].value_of(said.strip(" .!"))
         found = {state.asked: value} if value is not None else {}
     if not found:
         return state
     return replace(state, slots={**state.slots, **found}, asked="", latest=list(found)[-1])
+
+
+def tracked(understood: Document, schema: Schema) -> tuple[str, dict[str, str]]:
+    """Return the intent and the values that a tracker (a `dialogue` head) found, by their names in the schema."""
+    intents = {spoken(name): name for name in schema.intents}
+    slots = {spoken(name): name for name in schema.slots}
+    intent = next((intents[one.label] for one in understood.labels.values() if one.label in intents), "")
+    chosen = {key.removeprefix("dialogue."): one.label for key, one in understood.labels.items() if key != REQUESTED}
+    spans = {span.label: span.text for span in understood.slots}
+    return intent, {slots[name]: value for name, value in (chosen | spans).items() if name in slots}
 
 
 def _slots_of(schema: Schema, intent: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,24 @@ def test_a_task_asks_back_is_filled_corrected_and_done(talking):
     assert talking.state.to_dict() == {"intent": "book", "slots": {"city": "Oslo", "day": "Friday"}}
     talking.forget()
     assert (talking.turns, talking.state.intent) == ([], "")
+
+
+def test_a_tracker_reads_the_schema_with_each_turn():
+    read = []
+
+    def kit(document):
+        read.append(document)
+        if isinstance(document, str):
+            return Document(document)
+        city = "Oslo" in document.text
+        slots = (Entity("Oslo", document.text.index("Oslo"), document.text.index("Oslo") + 4, "city"),) if city else ()
+        return replace(document, labels={"dialogue": Label("book")}, slots=slots)
+
+    talking = Dialogue(kit, schema=SCHEMA, tracks=True)
+    assert talking("a table in Oslo").act == "ask"
+    assert read[-1].query == talking.schema.query
+    assert talking("on Monday").text == "Booked in Oslo on on Monday."
+    assert read[-1].text == "system: Which day?\nuser: on Monday"
 
 
 @pytest.mark.parametrize(

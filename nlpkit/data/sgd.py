@@ -1,0 +1,128 @@
+"""Schema-guided dialogues (SGD, Rastogi et al. 2020; DSTC8): what each user turn adds to the state of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpkit.data.files import load_json
+from nlpkit.errors import DataError
+from nlpkit.schemas import DONT_CARE, NO_INTENT, as_query, spoken
+from nlpkit.types import Document, Entity, Example, Label
+
+TASK = "dialogue"
+"""The key of `Document.labels` that the intent goes to."""
+
+SYSTEM, USER = "system: ", "user: "
+"""What stands before the turns in a document's text."""
+
+
+def read(folder: Path) -> Iterator[Example]:
+    """Read a folder with `schema.json` and `dialogues_*.json`: one Example a user turn and service.
+
+    The query is the service's schema (see `nlpkit.schemas`), the text the system's turn before and the user's. The
+    labels and slots are what the turn adds: the intent, the slots asked for, values of slots with a closed list,
+    "dontcare", and spans of the others. A value that neither of the two turns says is not there. `metadata` holds the
+    conversation, and the whole state after the turn, with all wordings that count as right.
+
+    Raises:
+        DataError: a file is missing or broken (it is named).
+
+    """
+    schemas = {s["service_name"]: s for s in _list(_file(folder, "schema.json"), "service_name")}
+    paths = sorted(path for path in folder.iterdir() if path.name.startswith("dialogues_"))
+    if not paths:
+        raise DataError(f"{folder} has no dialogues_*.json, gzipped or not")
+    for path in paths:
+        for dialogue in _list(path, "turns"):
+            try:
+                yield from _turns(dialogue, schemas, path.name)
+            except (KeyError, TypeError, AttributeError, IndexError) as e:
+                name = dialogue.get("dialogue_id", "?")
+                raise DataError(f"{path}, dialogue {name}: {type(e).__name__} {e}; see the SGD format") from e
+
+
+def _file(folder: Path, name: str) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise DataError(f"no file {folder / name}; the folder must hold it, gzipped or not")
+
+
+def _list(path: Path, key: str) -> list[Any]:
+    found = load_json(path)
+    if not isinstance(found, list) or not all(isinstance(entry, dict) and key in entry for entry in found):
+        raise DataError(f"{path} is no list of objects with {key!r}; see the SGD format")
+    return found
+
+
+def _turns(dialogue: Mapping[str, Any], schemas: Mapping[str, Any], source: str) -> Iterator[Example]:
+    before: dict[str, Mapping[str, list[str]]] = {}
+    system = ""
+    for number, turn in enumerate(dialogue["turns"]):
+        if turn["speaker"] != "USER":
+            system = turn["utterance"]
+            continue
+        for frame in turn["frames"]:
+            service = frame["service"]
+            values = frame["state"]["slot_values"]
+            name = f"{dialogue['dialogue_id']}-{number}-{service}"
+            document = _document(name, system, turn, frame, schemas[service], before.get(service, {}))
+            before[service] = values
+            yield Example(document, source)
+
+
+def query_of(schema: Mapping[str, Any]) -> str:
+    """Return a service's schema as the text that is read before a turn."""
+    intents = {intent["name"]: intent["description"] for intent in schema["intents"]}
+    slots = {slot["name"]: slot["description"] for slot in schema["slots"]}
+    values = {slot["name"]: slot["possible_values"] for slot in schema["slots"] if slot["is_categorical"]}
+    return as_query(intents, slots, values)
+
+
+def _document(
+    name: str,
+    system: str,
+    turn: Mapping[str, Any],
+    frame: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    before: Mapping[str, list[str]],
+) -> Document:
+    utterance = turn["utterance"]
+    text = f"{SYSTEM}{system}\n{USER}{utterance}" if system else f"{USER}{utterance}"
+    state = frame["state"]
+    closed = {slot["name"] for slot in schema["slots"] if slot["is_categorical"]}
+    intent = state["active_intent"]
+    labels = {TASK: Label(NO_INTENT if intent == "NONE" else spoken(intent))}
+    if asked := [Label(spoken(slot)) for slot in state["requested_slots"]]:
+        labels[f"{TASK}.requested"] = Label(asked[0].label, others=tuple(asked[1:]))
+    spans = []
+    for slot, values in state["slot_values"].items():
+        if set(values) & set(before.get(slot, ())):
+            continue
+        if DONT_CARE in values or slot in closed:
+            labels[f"{TASK}.{spoken(slot)}"] = Label(values[0])
+        elif place := _place(text, len(text) - len(utterance), values):
+            spans.append(Entity(text[slice(*place)], *place, spoken(slot)))
+    whole = {spoken(slot): [value.casefold() for value in values] for slot, values in state["slot_values"].items()}
+    conversation = f"{name.rpartition('-')[0].rpartition('-')[0]} {frame['service']}"
+    metadata = {"conversation": conversation, "state": whole}
+    return Document(text, name, query=query_of(schema), labels=labels, slots=tuple(spans), metadata=metadata)
+
+
+def _place(text: str, user: int, values: Sequence[str]) -> tuple[int, int] | None:
+    """Return where one of the values is said: by the user, else by the system."""
+    folded = text.casefold()
+    if len(folded) != len(text):
+        folded = text
+    for first in (user, 0):
+        for value in sorted(values, key=len, reverse=True):
+            at = folded.find(value.casefold(), first)
+            if (
+                at >= 0
+                and not (at and folded[at - 1].isalnum())
+                and not folded[at + len(value) : at + len(value) + 1].isalnum()
+            ):
+                return at, at + len(value)
+    return None
