@@ -16,7 +16,7 @@ from pathlib import Path
 from _report import RESULTS, Row, options, show, write
 
 from nlpkit import data, recipes
-from nlpkit.comparing import Point, compare, plot
+from nlpkit.comparing import Comparison, Point, plot
 from nlpkit.types import Document, Label
 
 KEPT = RESULTS / "compare"
@@ -81,7 +81,7 @@ def fill(name: str, folder: Path, items: int, ends: float) -> None:
     test = random.Random(13).sample(test, items)
     base = recipes.find(chosen.recipe) if chosen.recipe else None
     found = points(name)
-    for point in compare(train, test, words=chosen.words, base=base, done=found):
+    for point in Comparison(train, test, words=chosen.words, base=base).points(done=found):
         found.append(point)
         print(name, point, flush=True)
         KEPT.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         train, test = sst2(arguments.data)
-        for point in compare(train, test[:20], words=SETS["sst2"].words, decoder=None, sizes=(8,)):
+        for point in Comparison(train, test[:20], words=SETS["sst2"].words, decoder=None).points(sizes=(8,)):
             print(point)
         return
     ends = time.monotonic() + arguments.budget

@@ -22,6 +22,7 @@ from nlpkit import passes, pretrained
 from nlpkit.embedded import FAKE
 from nlpkit.errors import BackboneError
 from nlpkit.passes import Pass, Trunk
+from nlpkit.pieces import between, places, specials
 from nlpkit.pretrained import state_fingerprint, writes
 from nlpkit.text import Window, windows, without_spaces
 
@@ -92,8 +93,8 @@ class Backbone:
         self.max_pieces = int(min(config.max_position_embeddings, 8192))
         self.kind: Literal["encoder", "decoder"] = "decoder" if _is_causal(model) else "encoder"
         self.both_from: int | None = None
-        self.specials = _specials(tokenizer)
-        self._between = _between(tokenizer, self.kind)
+        self.specials = specials(tokenizer)
+        self._between = between(tokenizer, self.kind)
         self._n_types = int(getattr(config, "type_vocab_size", 0) or 0)
         self.pad_id = int(tokenizer.pad_token_id or 0)
         self.hiding_id = int(tokenizer.mask_token_id or tokenizer.unk_token_id or self.pad_id)
@@ -309,7 +310,7 @@ class Backbone:
         more: dict[str, Any] = {"use_cache": False} if self.kind == "decoder" else {}
         if any(w.starts for w in windows):
             # Positions that begin anew tell transformers where one packed text ends and the next begins.
-            more["position_ids"] = torch.stack([_places(w, ids.shape[1]) for w in windows])
+            more["position_ids"] = torch.stack([places(w, ids.shape[1]) for w in windows])
         else:
             more["attention_mask"] = mask.long()
         if self._n_types > 1 and any(w.n_query for w in windows):
@@ -356,33 +357,6 @@ class Backbone:
         return normalised
 
 
-def _places(window: Window, length: int) -> Tensor:
-    """Return the place of each piece in its own text, of packed ones. *Shape:* (length,)."""
-    places = torch.arange(length)
-    for start in window.starts:
-        places[start:] = torch.arange(length - start)
-    return places
-
-
 def _is_causal(model: nn.Module) -> bool:
     """Say whether pieces see only those before them: the attention says so, or the kind of model has no other use."""
     return writes(model.config) or any(getattr(module, "is_causal", False) for module in model.modules())
-
-
-def _between(tokenizer: Any, kind: str) -> list[int]:
-    """Return the pieces that part a query from its text: a decoder's line break, an encoder's own for pairs."""
-    bare = {text: list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in ("a", "b", "\n")}
-    if kind == "decoder" and bare["\n"]:
-        return bare["\n"]
-    ids: list[int] = tokenizer("a", "b", add_special_tokens=True)["input_ids"]
-    start = next(i for i in range(len(ids)) if ids[i : i + len(bare["a"])] == bare["a"]) + len(bare["a"])
-    stop = next(i for i in range(start, len(ids)) if ids[i : i + len(bare["b"])] == bare["b"])
-    return ids[start:stop] or bare["\n"]
-
-
-def _specials(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Return the special pieces that the tokenizer puts before and after a text."""
-    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-    full = tokenizer("a", add_special_tokens=True)["input_ids"]
-    at = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
-    return full[:at], full[at + len(bare) :]

@@ -48,24 +48,8 @@ class Point:
         return asdict(self)
 
 
-def compare(
-    train: Sequence[Document],
-    test: Sequence[Document],
-    *,
-    task: str = "classification",
-    words: Mapping[str, str] | None = None,
-    encoder: str = "default",
-    decoder: str | None = "smollm2",
-    shots: Sequence[int] = SHOTS,
-    sizes: Sequence[int | None] = SIZES,
-    base: Recipe | None = None,
-    seed: int = 13,
-    done: Sequence[Point] = (),
-) -> Iterator[Point]:
-    """Yield what each way reaches on the same test texts: zero-shot, in context with k examples, adapters from n.
-
-    Examples are drawn with the seed, as many of each label as can be; those of a smaller number are among those of a
-    larger one.
+class Comparison:
+    """The same test texts, labelled in several ways.
 
     Args:
         train: texts with one label each, to draw examples from.
@@ -74,66 +58,91 @@ def compare(
         words: labels in words, for what reads them as words; where one is missing the label itself, "_" as a blank.
         encoder: what is asked zero-shot and is adapted.
         decoder: what is shown examples; None: nothing is.
-        shots: the numbers of examples that a prompt shows.
-        sizes: the numbers of examples that an adapter learns from; None: all.
         base: a recipe whose backbone, adapter and learning rates to take; by default LoRA of rank 16.
         seed: what examples are drawn and adapters trained with.
-        done: points that are there already; they are not measured again.
 
     Raises:
         InputError: no texts, fewer than two labels, or a text without one.
 
     """
-    labels = _labels(train, test, task)
-    spoken = {label: (words or {}).get(label, label.replace("_", " ")) for label in labels}
-    drawn = _drawn(train, task, seed)
-    golds, texts = [d.labels[task].label for d in test], [d.text for d in test]
-    known = {(point.way, point.examples) for point in done}
 
-    def point(way: str, model: str, n: int, began: float, found: Sequence[str], ready: float) -> Point:
-        ended = time.perf_counter()
-        right = sum(a == b for a, b in zip(found, golds, strict=True)) / len(golds)
-        return Point(way, model, n, right, ended - began, (ended - ready) / len(golds))
+    def __init__(
+        self,
+        train: Sequence[Document],
+        test: Sequence[Document],
+        *,
+        task: str = "classification",
+        words: Mapping[str, str] | None = None,
+        encoder: str = "default",
+        decoder: str | None = "smollm2",
+        base: Recipe | None = None,
+        seed: int = 13,
+    ) -> None:
+        labels = _labels(train, test, task)
+        self.spoken = {label: (words or {}).get(label, label.replace("_", " ")) for label in labels}
+        self.task, self.encoder, self.decoder, self.base, self.seed = task, encoder, decoder, base, seed
+        self.drawn = _drawn(train, task, seed)
+        self._golds, self._texts = [d.labels[task].label for d in test], [d.text for d in test]
+        self._adapted: Adapted | None = None
 
-    if (ZERO_SHOT, 0) not in known:
-        kit = Kit(Adapted(Backbone.from_pretrained(encoder)))
-        began = time.perf_counter()
-        label_of = {said: label for label, said in spoken.items()}
-        found = [label_of[one.label] for one in kit.classify(texts, list(label_of))]
-        yield point(ZERO_SHOT, encoder, 0, began, found, began)
-    if decoder is not None:
-        adapted = Adapted(Backbone.from_pretrained(decoder))
-        for k in shots:
+    def points(
+        self, shots: Sequence[int] = SHOTS, sizes: Sequence[int | None] = SIZES, done: Sequence[Point] = ()
+    ) -> Iterator[Point]:
+        """Yield what each way reaches: zero-shot, in context with k examples, adapters from n.
+
+        Examples are drawn with the seed, by turns from the labels; those of a smaller number are among those of a
+        larger one.
+
+        Args:
+            shots: the numbers of examples that a prompt shows.
+            sizes: the numbers of examples that an adapter learns from; None: all.
+            done: points that are there already; they are not measured again.
+
+        """
+        known = {(point.way, point.examples) for point in done}
+        if (ZERO_SHOT, 0) not in known:
+            yield self.zero_shot()
+        for k in shots if self.decoder else ():
             if (IN_CONTEXT, k) not in known:
-                yield _shown(adapted, decoder, [*drawn[:k]], task, spoken, texts, golds)
-    for size in sizes:
-        n = len(drawn) if size is None else min(size, len(drawn))
-        if (ADAPTER, n) not in known:
-            began = time.perf_counter()
-            with tempfile.TemporaryDirectory() as folder:
-                kit = load(str(_trained(drawn[:n], Path(folder), task, encoder, base, seed)))
-                ready = time.perf_counter()
-                found = [next(iter(d.labels.values())).label for d in kit(texts)]
-            yield point(ADAPTER, encoder, n, began, found, ready)
+                yield self.in_context(k)
+        for size in sizes:
+            n = len(self.drawn) if size is None else min(size, len(self.drawn))
+            if (ADAPTER, n) not in known:
+                yield self.adapter(n)
 
+    def zero_shot(self) -> Point:
+        """Return what the encoder's sentence embeddings reach against the labels in words."""
+        kit = Kit(Adapted(Backbone.from_pretrained(self.encoder)))
+        began = time.perf_counter()
+        found = [one.label for one in kit.classify(self._texts, list(self.spoken.values()))]
+        return self._point(ZERO_SHOT, self.encoder, 0, found, began, began)
 
-def _shown(
-    adapted: Adapted,
-    name: str,
-    examples: Sequence[Document],
-    task: str,
-    spoken: Mapping[str, str],
-    texts: Sequence[str],
-    golds: Sequence[str],
-) -> Point:
-    """Measure a decoder that is shown these examples, all in one prompt."""
-    shown = [(d.text, spoken[d.labels[task].label]) for d in examples]
-    began = time.perf_counter()
-    reader = Classification(adapted, list(spoken.values()), shown, k=len(shown))
-    found = [d.labels[Classification.kind].label for d in reader.read([Document(text) for text in texts])]
-    seconds = time.perf_counter() - began
-    right = sum(a == spoken[b] for a, b in zip(found, golds, strict=True)) / len(golds)
-    return Point(IN_CONTEXT, name, len(shown), right, seconds, seconds / len(golds))
+    def in_context(self, k: int) -> Point:
+        """Return what the decoder reaches that is shown k examples, all in one prompt."""
+        name = self.decoder or "smollm2"
+        self._adapted = self._adapted or Adapted(Backbone.from_pretrained(name))
+        shown = [(d.text, self.spoken[d.labels[self.task].label]) for d in self.drawn[:k]]
+        began = time.perf_counter()
+        reader = Classification(self._adapted, list(self.spoken.values()), shown, k=k)
+        documents = reader.read([Document(text) for text in self._texts])
+        found = [d.labels[Classification.kind].label for d in documents]
+        return self._point(IN_CONTEXT, name, k, found, began, began)
+
+    def adapter(self, n: int) -> Point:
+        """Return what an adapter reaches that learnt from n examples."""
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            kit = load(str(_trained(self.drawn[:n], Path(folder), self.task, self.encoder, self.base, self.seed)))
+        ready = time.perf_counter()
+        found = [self.spoken[next(iter(d.labels.values())).label] for d in kit(self._texts)]
+        return self._point(ADAPTER, self.encoder, n, found, began, ready)
+
+    def _point(self, way: str, model: str, n: int, found: Sequence[str], began: float, ready: float) -> Point:
+        """Return a point from labels in words, and the seconds at which all of it and the labelling began."""
+        ended = time.perf_counter()
+        right = sum(a == self.spoken[b] for a, b in zip(found, self._golds, strict=True))
+        share = right / len(self._golds)
+        return Point(way, model, n, share, ended - began, (ended - ready) / len(self._golds))
 
 
 def _trained(

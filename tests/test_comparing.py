@@ -4,7 +4,7 @@ import pytest
 
 from nlpkit import comparing, recipes
 from nlpkit.backbone import Backbone
-from nlpkit.comparing import Point, compare, plot
+from nlpkit.comparing import Comparison, Point, plot
 from nlpkit.errors import InputError
 from nlpkit.testing import fake_backbone
 from nlpkit.types import Document, Label
@@ -34,9 +34,9 @@ def fakes(monkeypatch):
     monkeypatch.setattr(Backbone, "from_pretrained", classmethod(from_pretrained))
 
 
-def compared(**changes):
-    settings = {"words": WORDS, "encoder": "fake", "decoder": "decoder", "shots": (0, 4), "sizes": (8, None)}
-    return list(compare(TRAIN, TEST, **settings | changes))
+def compared(*, sizes=(8, None), done=(), **changes):
+    settings = {"words": WORDS, "encoder": "fake", "decoder": "decoder"}
+    return list(Comparison(TRAIN, TEST, **settings | changes).points((0, 4), sizes, done))
 
 
 def test_each_way_is_measured_on_the_same_texts():
@@ -89,7 +89,7 @@ def test_examples_are_drawn_by_turns_and_smaller_draws_are_in_larger():
 )
 def test_texts_that_cannot_be_compared_are_refused(train, test, says):
     with pytest.raises(InputError, match=says):
-        next(compare(train, test, encoder="fake", decoder=None))
+        Comparison(train, test, encoder="fake", decoder=None)
 
 
 def test_a_chart_is_drawn(tmp_path):

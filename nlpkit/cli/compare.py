@@ -35,16 +35,16 @@ def compare(
     chosen = random.Random(seed).sample(golds, items) if items < len(golds) else golds
     note(f"{len(chosen)} of {len(golds)} test texts")
     found = []
-    for point in comparing.compare(
+    comparison = comparing.Comparison(
         [e.document for e in read(train, format)],
         chosen,
         words=words,
         encoder=encoder,
         decoder=None if decoder == "none" else decoder,
-        shots=[number for number in _numbers(shots, "--shots") if number is not None],
-        sizes=_numbers(sizes, "--sizes"),
         seed=seed,
-    ):
+    )
+    shown = [number for number in _numbers(shots, "--shots") if number is not None]
+    for point in comparison.points(shown, _numbers(sizes, "--sizes")):
         found.append(point)
         note(f"{point.way}, {point.examples} examples: {point.accuracy:.3f} in {point.seconds:.0f} s")
         if json:
