@@ -16,7 +16,8 @@ from pathlib import Path
 from _report import RESULTS, Row, options, show, write
 
 from nlpkit import data, recipes
-from nlpkit.comparing import Comparison, Point, plot
+from nlpkit.comparing import SIZES, Comparison, Point, plot
+from nlpkit.data.files import json_lines
 from nlpkit.types import Document, Label
 
 KEPT = RESULTS / "compare"
@@ -27,12 +28,17 @@ TASK = "classification"
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A data set: how its texts are read, its labels in words, and the recipe whose settings adapters take."""
+    """A data set: how its texts are read, its labels in words, and the recipe whose settings adapters take.
+
+    `models` are what is asked zero-shot and adapted, and what is shown examples.
+    """
 
     title: str
     read: Callable[[Path], tuple[list[Document], list[Document]]]
     words: Mapping[str, str]
-    recipe: str | None
+    recipe: str | None = None
+    models: tuple[str, str] = ("default", "smollm2")
+    sizes: tuple[int | None, ...] = SIZES
 
 
 def documents(path: Path, format: str) -> list[Document]:
@@ -65,12 +71,23 @@ def ag_news(folder: Path) -> tuple[list[Document], list[Document]]:
     return train, test
 
 
+def tnews(folder: Path) -> tuple[list[Document], list[Document]]:
+    """Return the training and test titles of TNEWS as FewCLUE has it, the labels in Chinese."""
+    place = folder / "classification" / "tnews_fewclue"
+    words = {str(line["label"]): line["label_zh"] for _, line in json_lines(place / "label_index2en2zh.json")}
+
+    def read(name: str) -> list[Document]:
+        lines = json_lines(place / name)
+        return [Document(line["sentence"], labels={TASK: Label(words[str(line["label"])])}) for _, line in lines]
+
+    return read("train_few_all.json"), read("test_public.json")
+
+
 SETS = {
     "sst2": Set("SST-2", sst2, {"0": "negative", "1": "positive"}, "sentiment/sst2"),
-    "ag_news": Set(
-        "AG News", ag_news, {"1": "world", "2": "sports", "3": "business", "4": "science and technology"}, None
-    ),
+    "ag_news": Set("AG News", ag_news, {"1": "world", "2": "sports", "3": "business", "4": "science and technology"}),
     "clinc150": Set("CLINC150", clinc150, {}, "intent/clinc150"),
+    "tnews": Set("TNEWS (Chinese)", tnews, {}, models=("gemma3-270m", "gemma3-270m"), sizes=()),
 }
 
 
@@ -81,7 +98,9 @@ def fill(name: str, folder: Path, items: int, ends: float) -> None:
     test = random.Random(13).sample(test, items)
     base = recipes.find(chosen.recipe) if chosen.recipe else None
     found = points(name)
-    for point in Comparison(train, test, words=chosen.words, base=base).points(done=found):
+    encoder, decoder = chosen.models
+    comparison = Comparison(train, test, words=chosen.words, base=base, encoder=encoder, decoder=decoder)
+    for point in comparison.points(sizes=chosen.sizes, done=found):
         found.append(point)
         print(name, point, flush=True)
         KEPT.mkdir(parents=True, exist_ok=True)
@@ -147,7 +166,11 @@ def main() -> None:
             fill(name, arguments.data, arguments.items, ends)
     measured = list(rows())
     show("Zero-shot, in context, adapters", measured)
-    write("compare", measured, f"{arguments.items} test texts each of SST-2, AG News and CLINC150, drawn with a seed")
+    write(
+        "compare",
+        measured,
+        f"{arguments.items} test texts each of SST-2, AG News, CLINC150 and TNEWS, drawn with a seed",
+    )
     into_docs()
 
 

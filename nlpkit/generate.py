@@ -140,7 +140,7 @@ class Generator:
             kind: its name ("summary"), or the path of a file such as those in `tasks/generation`.
             text: what to write from; prompts are Chinese where it is, else English.
             inputs: what the prompt asks for beside the text, such as {"style": "formal"}.
-            adapter: the name of a loaded adapter to write with.
+            adapter: the name of a loaded adapter to write with, in place of the kind's own.
             progress: called with the number of texts done after each batch.
             settings: of `Decoding`, in place of the kind's own.
 
@@ -151,8 +151,22 @@ class Generator:
         """
         prompts, decoding = self.prompts_of(kind, [text] if isinstance(text, str) else text, inputs or {}, settings)
         _check_single(decoding)
+        adapter = adapter or self.adapter_of(kind)
         found = [texts[0] for texts in self._all(prompts, Wish(decoding, adapter=adapter), progress)]
         return found[0] if isinstance(text, str) else found
+
+    def adapter_of(self, kind: str) -> str | None:
+        """Return the name of the adapter that a kind of text is written with, loaded now if need be; None: it has none.
+
+        Raises:
+            RecipeError: no such kind.
+            AdapterError: the adapter cannot be had, or belongs to another backbone.
+
+        """
+        wanted = writings.find(kind).adapter
+        if not wanted:
+            return None
+        return wanted if wanted in self.adapted.names else self.load(wanted, name=wanted)
 
     def prompts_of(
         self, kind: str, texts: Sequence[str], inputs: Mapping[str, str], settings: Mapping[str, Any]

@@ -29,7 +29,10 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A kind of text: its prompts, what they ask for beside the text (with what stands there unless it is given)."""
+    """A kind of text: its prompts, what they ask for beside the text (with what stands there unless it is given).
+
+    `adapter` is the folder or the name of an adapter to write it with, "" for none.
+    """
 
     name: str
     title: Annotated[str, _NOT_EMPTY]
@@ -37,6 +40,7 @@ class Writing:
     zh: Template
     inputs: Mapping[str, str] = field(default_factory=dict)
     decoding: Decoding = field(default_factory=Decoding)
+    adapter: str = ""
 
     @property
     def places(self) -> tuple[str, ...]:

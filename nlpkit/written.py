@@ -63,6 +63,7 @@ def write(
             raise InputError(f"{kind!r} is written from a text; a prompt of the data is a conversation")
         prompts, decoding = generator.prompts_of(kind, texts, {}, settings)
         settings = decoding.to_dict()
+        adapter = adapter or generator.adapter_of(kind)
     else:
         Decoding().changed(settings)
     found = [g.text for g in generator(prompts, adapter=adapter, progress=progress, **settings)]

@@ -204,3 +204,16 @@ def test_a_kit_says_who_writes(folder):
         nlpkit.load(str(out))
     assert "## Limits" in (out / "README.md").read_text()
     assert replace(run_of(folder).recipe, title="x").writes
+
+
+def test_a_kind_of_text_names_its_adapter(folder):
+    table = TABLE | {"training": {**TABLE["training"], "epochs": 2}}
+    out = nlpkit.train(recipes.from_dict(table, name="answers"), data=folder, out=folder / "out")
+    kind = folder / "answer.toml"
+    prompts = '[en]\nplain = "{text}"\n[zh]\nplain = "{text}"\n[decoding]\nmax_new_tokens = 6\n'
+    kind.write_text(f'title = "Answers"\nadapter = "{out}"\n{prompts}')
+    generator = Generator.from_pretrained("fake")
+    written = generator.write(str(kind), "tell me of the sea").text
+    assert written == generator("tell me of the sea", adapter=str(out), max_new_tokens=6).text
+    assert written != generator("tell me of the sea", max_new_tokens=6).text
+    assert generator.adapter_of("poem") is None

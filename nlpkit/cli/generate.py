@@ -47,12 +47,13 @@ def generate(
     texts: Sequence[str] = [d.text for d in read_texts(file or "-")] if file or prompt == "-" else [prompt]
     writer = Generator.from_pretrained(backbone)
     prompts: Sequence[Prompt] = texts
+    loaded = writer.load(adapter) if adapter else None
     if kind is not None:
         prompts, decoding = writer.prompts_of(kind, texts, inputs, settings)
         settings = decoding.to_dict()
+        loaded = loaded or writer.adapter_of(kind)
     elif inputs:
         raise InputError("--input fills the places of a kind of text; name one with --kind")
-    loaded = writer.load(adapter) if adapter else None
     wanted = {**settings, **bound, "chat": False if raw else None, "adapter": loaded}
     if json:
         for text, found in zip(texts, writer(prompts, **wanted), strict=True):
