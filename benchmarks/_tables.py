@@ -36,6 +36,14 @@ SHOWN = {
         ("relation/semeval2010: macro_f1", "`relation/semeval2010`, official macro F1"),
         ("all shipped adapters", "size of all shipped adapters"),
     ),
+    "dialogue": (
+        (
+            "follow-ups answered rightly, graph and documents",
+            "follow-ups in written conversations, graph and documents",
+        ),
+        ("follow-ups answered rightly, graph alone", "the same, graph alone"),
+        ("follow-ups answered rightly, documents alone", "the same, documents alone"),
+    ),
     "recipes": (
         ("qa-squad: f1", "`qa/squad`, F1"),
         ("sentiment-sst2: accuracy", "sentiment (SST-2), accuracy"),
@@ -47,6 +55,12 @@ SHOWN = {
             "points behind full fine-tuning, mean",
             "points that adapters lose to the whole backbone tuned, mean of the five recipes that have both",
         ),
+        ("relation-wikipedia+heads=ner+training.bf16=True: f1", "entities, an adapter for them alone, strict F1"),
+        (
+            "relation-wikipedia+heads=relation+training.bf16=True: f1",
+            "relations between gold entities, an adapter for them alone, F1",
+        ),
+        ("sentiment-chnsenticorp: accuracy", "Chinese sentiment (ChnSentiCorp) on Gemma 3 270M, accuracy"),
         ("ner-resume-zh: f1", "Chinese résumés on Gemma 3 270M, top 6 layers, strict F1"),
         (
             "intent-clinc150+adapter.layers=top10+backbone=smollm2+training.lr=0.0005: accuracy",
