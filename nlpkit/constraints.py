@@ -24,6 +24,9 @@ _COMPACT: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_sepa
 _SLACK = 8
 """Pieces beside those of the shortest whole text that are left when a text is brought to its end."""
 
+_EVERY = 16
+"""After so many pieces it is looked up what an ending would take."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constraint:
@@ -197,8 +200,9 @@ class Grammar:
 class State:
     """Where a bound text stands; see `nlpkit.logits.Matcher`.
 
-    While there is room any piece may come that the grammar allows. When the room left comes near to what an ending
-    takes, that ending is written: a bound text is whole at its last piece.
+    While there is room any piece may come that the grammar allows. When the room left comes near to the longest ending
+    that was met (one more item of a list may need it again), the present ending is written: a bound text is whole at
+    its last piece. What an ending takes is looked up now and then, and at every piece once the room is small.
     """
 
     def __init__(
@@ -209,13 +213,16 @@ class State:
         slack: int,
         written: Sequence[int] = (),
         plan: Sequence[int] = (),
+        longest: int = 0,
     ) -> None:
         self._grammar, self._matcher, self._room, self._slack = grammar, matcher, room, slack
-        self._written, self._plan = written, list(plan)
-        if not plan and room <= 2 * slack and not self.whole:
+        self._written, self._plan, self._longest = written, list(plan), longest
+        if not plan and (room <= longest + slack + _EVERY or room % _EVERY == 0) and not self.whole:
             ending = grammar.ending(matcher, written, room)
-            if ending is not None and room <= len(ending) + slack:
-                self._plan = ending
+            if ending is not None:
+                self._longest = max(longest, len(ending))
+                if room <= self._longest + slack:
+                    self._plan = ending
 
     @property
     def whole(self) -> bool:
@@ -238,4 +245,4 @@ class State:
         """Return where the text stands with one more piece."""
         plan = self._plan[1:] if self._plan[:1] == [piece] else ()
         moved = endings.moved(self._matcher, piece)
-        return State(self._grammar, moved, self._room - 1, self._slack, (*self._written, piece), plan)
+        return State(self._grammar, moved, self._room - 1, self._slack, (*self._written, piece), plan, self._longest)

@@ -10,6 +10,7 @@ from nlpkit import checkpoint
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.errors import AdapterError, InputError
+from nlpkit.generate import Generator
 from nlpkit.heads import HEADS, in_order
 from nlpkit.heads.base import Head
 from nlpkit.incontext.classification import Classification
@@ -29,6 +30,7 @@ def load(
     labels: Sequence[str] | Mapping[str, Any] | None = None,
     examples: Sequence[Any] = (),
     k: int = 16,
+    adapter: str | None = None,
 ) -> Kit:
     """Load tasks onto one backbone.
 
@@ -43,6 +45,7 @@ def load(
         examples: what is to be shown: for "classification" texts with their labels, else Documents with what should be
             found in them.
         k: how many examples a prompt shows at most: those nearest to the text.
+        adapter: an adapter that was trained to read such prompts (see `nlpkit.incontext.teaching`): its folder or name.
 
     Raises:
         AdapterError: a name that is neither, or an adapter that does not fit the backbone.
@@ -51,7 +54,7 @@ def load(
 
     """
     if labels is not None:
-        return _shown(names, backbone, labels, examples, k)
+        return _shown(names, backbone, labels, examples, k, adapter)
     wanted: dict[str, list[str]] = {}
     for name in names or (DEFAULT_PACK,):
         kinds = wanted.setdefault(DEFAULT_PACK if name in HEADS else str(name), [])
@@ -81,6 +84,7 @@ def _shown(
     labels: Sequence[str] | Mapping[str, Any],
     examples: Sequence[Any],
     k: int,
+    adapter: str | None,
 ) -> Kit:
     """Return a kit with one task that is shown in a prompt."""
     if len(names) != 1 or names[0] not in SHOWN:
@@ -91,10 +95,11 @@ def _shown(
     adapted = Adapted(backbone if isinstance(backbone, Backbone) else Backbone.from_pretrained(backbone or "smollm2"))
     embed = Backbone.from_pretrained().embed if len(examples) > k > 0 else None
     kit = Kit(adapted)
+    reader = Generator(adapted).load(adapter) if adapter else None
     if kind == Classification.kind:
-        kit.shown[kind] = Classification(adapted, labels, examples, k=k, embed=embed)
+        kit.shown[kind] = Classification(adapted, labels, examples, k=k, embed=embed, adapter=reader)
     else:
-        kit.shown[kind] = Extraction(adapted, kind, labels, examples, k=k, embed=embed)
+        kit.shown[kind] = Extraction(adapted, kind, labels, examples, k=k, embed=embed, adapter=reader)
     return kit
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,16 @@ def read(path: Path) -> Iterator[Example]:
         if not isinstance(response, str) or not response.strip():
             raise DataError(f"{place}: the response is {response!r}; allowed: a text that is not empty")
         yield Example(Document(response, f"{path.name}:{number}", query=query, history=history), path.name)
+
+
+def write(path: Path, documents: Iterable[Document]) -> None:
+    """Write prompts with their responses as JSON lines that `read` reads, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        for document in documents:
+            prompt: Any = [turn.to_dict() for turn in document.history] or document.query
+            file.write(json.dumps({"prompt": prompt, "response": document.text}, ensure_ascii=False) + "\n")
+    part.replace(path)
 
 
 def _turn(turn: Any, place: str) -> Turn:

@@ -169,12 +169,23 @@ class Classification:
     def _queries(self, texts: Sequence[str]) -> list[_Query]:
         return [self._query(text, shots) for text, shots in zip(texts, self._chooser.chosen(texts), strict=True)]
 
+    def written(self, text: str, label: str, shots: Sequence[tuple[str, str]]) -> Document:
+        """Return a prompt that shows examples, as the query, with the answer that is due to a text."""
+        words = self._words
+        shown = "".join(words.shot.format(_line(example), said) for example, said in shots)
+        prompt = self._head() + shown + words.query.format(_line(text))
+        return Document(words.answer.format(label), query=prompt)
+
+    def _head(self) -> str:
+        """Return what stands before the examples: what is asked, and what the labels mean."""
+        words = self._words
+        described = [words.described.format(label, says) for label, says in self._descriptions.items() if says]
+        return words.task.format(words.between.join(self.labels)) + "".join(described) + "\n"
+
     def _query(self, text: str, shots: Sequence[Shot]) -> _Query:
         """Put a text into a prompt: where there is no room the farthest examples go, then the text's end."""
         words, plain = self._words, self._prompts.plain
-        described = [words.described.format(label, says) for label, says in self._descriptions.items() if says]
-        head = words.task.format(words.between.join(self.labels)) + "".join(described) + "\n"
-        task = [*self._likelihoods.adapted.backbone.specials[0], *plain(head)]
+        task = [*self._likelihoods.adapted.backbone.specials[0], *plain(self._head())]
         room = self._room - len(task) - max(map(len, self._rows))
         frame = words.query.partition("{}")
         before, after = plain(frame[0]), plain(frame[2])

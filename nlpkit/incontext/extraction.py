@@ -114,11 +114,26 @@ class Extraction:
         return self._generator.adapted.backbone.max_pieces
 
     def _bound(self, line: Line) -> Constraint:
-        return from_lark(self.form.grammar(line), is_json=True)
+        """Return what an answer is bound to: where a blank stands before it, as in the examples, it is the answer's."""
+        blank = self.form.asks(Document("-", query="-"), line, chinese=self._chinese).endswith(" ")
+        grammar = self.form.grammar(line)
+        return from_lark(
+            grammar.replace("start: ", 'start: " " answer\nanswer: ', 1) if blank else grammar, is_json=True
+        )
+
+    def written(self, gold: Document, shots: Sequence[Document]) -> Document:
+        """Return a prompt that shows examples, as the query, with the answer that is due to a document."""
+        own = self.form.asks(gold, Line.of(gold.text), chinese=self._chinese)
+        prompt = "".join((self._task, *map(self._shot, shots), own))
+        blank = prompt[len(prompt.rstrip(" ")) :]
+        return Document(f"{blank}{self._answer(gold)}\n", query=prompt.rstrip(" "))
+
+    def _answer(self, document: Document) -> str:
+        return json.dumps(self.form.answer(document), ensure_ascii=False)
 
     def _shot(self, document: Document) -> str:
-        answer = json.dumps(self.form.answer(document), ensure_ascii=False)
-        return f"{self.form.asks(document, Line.of(document.text), chinese=self._chinese)}{answer}\n\n"
+        asked = self.form.asks(document, Line.of(document.text), chinese=self._chinese)
+        return f"{asked}{self._answer(document)}\n\n"
 
     def _stretches(self, documents: Sequence[Document]) -> list[_Stretch]:
         """Return the parts of the documents with their prompts: as many examples as fit beside the text."""
