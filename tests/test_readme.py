@@ -11,9 +11,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from nlpkit import recipes
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -129,3 +132,10 @@ def test_the_table_of_numbers_is_that_of_the_results():
     shown = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert shown == table()
     assert shown.count("\n") > 10
+
+
+def test_recipes_in_the_readme_are_recipes():
+    found = re.findall(r"^```toml\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found
+    for block in found:
+        assert recipes.from_dict(tomllib.loads(block), name="readme").title
