@@ -1,11 +1,11 @@
 """Conversations, with a small graph and kits without weights; the written ones with the real weights."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asking import FACTS, BagOfWords, MemoryGraph
 
 import nlpkit
 from nlpkit.adapters import Adapted
@@ -17,9 +17,6 @@ from nlpkit.errors import AdapterError, InputError
 from nlpkit.graph import ask as asking
 from nlpkit.graph.topics import find_topics
 from nlpkit.types import Answer, Document, Entity, Label, Source, Turn
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "graph"))
-from asking import FACTS, BagOfWords, MemoryGraph
 
 FOLLOWUPS = Path(__file__).resolve().parent.parent / "data" / "followups.jsonl"
 SCHEMA = {"intents": {"book": {"required": ["city", "day"], "done": "Booked in {city} on {day}."}}}
