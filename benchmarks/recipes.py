@@ -42,6 +42,8 @@ FOLDERS = {
     "relation/semeval2010": "re/semeval2010-task8",
     "qa/squad": "qa/squad_v1.1",
     "joint/assistant": "",
+    "dialogue/sgd": "dialogue/sgd",
+    "reply/sgd": "dialogue/sgd",
 }
 """Where under --data a recipe's files lie."""
 

@@ -20,6 +20,7 @@ READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "ade": relations.read_ade,
     "pairs": pairs.read,
     "sgd": sgd.read,
+    "sgd-replies": sgd.read_replies,
 }
 """Readers by the name that a recipe's `data.format` gives."""
 
@@ -32,7 +33,7 @@ PART_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Example]]] = {
 }
 """Readers of formats that hold several parts in one file."""
 
-FOLDERS = frozenset(["slots", "sgd"])
+FOLDERS = frozenset(["slots", "sgd", "sgd-replies"])
 """Formats that are a folder of files."""
 
 

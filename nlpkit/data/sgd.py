@@ -1,8 +1,8 @@
-"""Schema-guided dialogues (SGD, Rastogi et al. 2020; DSTC8): what each user turn adds to the state of a service."""
+"""Schema-guided dialogues (SGD, Rastogi et al. 2020): what user turns add to the state of a service, and replies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,67 @@ def read(folder: Path) -> Iterator[Example]:
 
     """
     schemas = {s["service_name"]: s for s in _list(_file(folder, "schema.json"), "service_name")}
-    paths = sorted(path for path in folder.iterdir() if path.name.startswith("dialogues_"))
-    if not paths:
-        raise DataError(f"{folder} has no dialogues_*.json, gzipped or not")
-    for path in paths:
+    for path in _dialogue_files(folder):
         for dialogue in _list(path, "turns"):
             try:
                 yield from _turns(dialogue, schemas, path.name)
             except (KeyError, TypeError, AttributeError, IndexError) as e:
                 name = dialogue.get("dialogue_id", "?")
                 raise DataError(f"{path}, dialogue {name}: {type(e).__name__} {e}; see the SGD format") from e
+
+
+def read_replies(folder: Path) -> Iterator[Example]:
+    """Read the system's turns of such a folder as replies to write: one Example a turn.
+
+    The query says what the user said and what the reply should do (see `act_line`); the text is the reply.
+    `metadata["values"]` holds the values that the reply must name.
+
+    Raises:
+        DataError: a file is missing or broken (it is named).
+
+    """
+    for path in _dialogue_files(folder):
+        for dialogue in _list(path, "turns"):
+            try:
+                yield from _replies(dialogue, path.name)
+            except (KeyError, TypeError, AttributeError) as e:
+                name = dialogue.get("dialogue_id", "?")
+                raise DataError(f"{path}, dialogue {name}: {type(e).__name__} {e}; see the SGD format") from e
+
+
+def _replies(dialogue: Mapping[str, Any], source: str) -> Iterator[Example]:
+    said = ""
+    for number, turn in enumerate(dialogue["turns"]):
+        if turn["speaker"] == "USER":
+            said = turn["utterance"]
+            continue
+        acts = [(a["act"], a["slot"], a["values"]) for frame in turn["frames"] for a in frame["actions"]]
+        values = [v for _, slot, given in acts for v in given if slot and v not in ("True", "False")]
+        name = f"{dialogue['dialogue_id']}-{number}"
+        query = f"{USER}{said}\n{act_line(acts)}\n{SYSTEM.rstrip()}"
+        yield Example(Document(f" {turn['utterance']}", name, query=query, metadata={"values": values}), source)
+
+
+def act_line(acts: Iterable[tuple[str, str, Sequence[str]]]) -> str:
+    """Return what a reply should do, in words: "acts: offer city (San Jose); request time".
+
+    Args:
+        acts: each with its slot ("" for none) and the values that the reply names.
+
+    """
+    parts = []
+    for act, slot, values in acts:
+        named = f" {spoken(slot)}" if slot else ""
+        given = f" ({', '.join(values)})" if values else ""
+        parts.append(f"{act.lower().replace('_', ' ')}{named}{given}")
+    return f"acts: {'; '.join(parts) or 'none'}"
+
+
+def _dialogue_files(folder: Path) -> list[Path]:
+    paths = sorted(path for path in folder.iterdir() if path.name.startswith("dialogues_"))
+    if not paths:
+        raise DataError(f"{folder} has no dialogues_*.json, gzipped or not")
+    return paths
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -47,7 +47,20 @@ DIALOGUE = {
             "utterance": "First. To that one, at what price?",
             "frames": frame({"to_city": ["Bonn"], "class": ["First"]}, requested=["price"]),
         },
-        {"speaker": "SYSTEM", "utterance": "Forty.", "frames": []},
+        {
+            "speaker": "SYSTEM",
+            "utterance": "Forty, for two.",
+            "frames": [
+                {
+                    "service": "Trains_1",
+                    "actions": [
+                        {"act": "INFORM", "slot": "price", "values": ["Forty"]},
+                        {"act": "REQ_MORE", "slot": "", "values": []},
+                        {"act": "CONFIRM", "slot": "has_seats", "values": ["True"]},
+                    ],
+                }
+            ],
+        },
         {
             "speaker": "USER",
             "utterance": "Any class will do, thanks.",
@@ -102,6 +115,15 @@ def test_turns_say_what_they_add(folder):
     assert third.slots == ()
     assert third.metadata["state"] == {"to city": ["bonn", "bonn"], "class": ["dontcare"], "price": ["never said"]}
     assert {d.metadata["conversation"] for d in (first, second, third)} == {"1_1 Trains_1"}
+
+
+def test_replies_say_what_they_should_do(folder):
+    first, second = (e.document for e in data.read(folder / "train", "sgd-replies"))
+    assert first.query == "user: A train to Ulm.\nacts: none\nsystem:"
+    assert first.text == " Which class? There is one to Bonn too."
+    acts = "acts: inform price (Forty); req more; confirm has seats (True)"
+    assert second.query == f"user: First. To that one, at what price?\n{acts}\nsystem:"
+    assert second.metadata["values"] == ["Forty"]
 
 
 @pytest.mark.parametrize(
