@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from string import Formatter
 from typing import Any
 
 from nlpkit.errors import InputError
@@ -92,6 +93,7 @@ class Schema:
             )
             for slot in (*intents[name].required, *intents[name].optional):
                 slots.setdefault(slot, Slot(slot))
+            _check_places(intents[name])
         if not intents:
             raise InputError("the schema has no intents; give {'intents': {name: {'required': [slot, ...]}}}")
         return cls(intents, slots)
@@ -137,11 +139,11 @@ def updated(state: State, said: str, values: Mapping[str, str], schema: Schema, 
         if value is not None:
             found[name] = value
     correction = _CORRECTION.match(said)
-    if not found and correction and correction[1] and state.latest:
+    if not found and correction and correction[1] and state.latest in allowed:
         # "no, Tuesday": a value for what was filled last.
         value = schema.slots[state.latest].value_of(correction[1])
         found = {state.latest: value} if value is not None else {}
-    elif not found and state.asked:
+    elif not found and state.asked in allowed:
         value = schema.slots[state.asked].value_of(said.strip(" .!"))
         found = {state.asked: value} if value is not None else {}
     if not found:
@@ -157,6 +159,26 @@ def tracked(understood: Document, schema: Schema) -> tuple[str, dict[str, str]]:
     chosen = {key.removeprefix("dialogue."): one.label for key, one in understood.labels.items() if key != REQUESTED}
     spans = {span.label: span.text for span in understood.slots}
     return intent, {slots[name]: value for name, value in (chosen | spans).items() if name in slots}
+
+
+def _check_places(intent: Intent) -> None:
+    """Check that the reply of a task names nothing but its slots.
+
+    Raises:
+        InputError: it does, or its braces do not match.
+
+    """
+    slots = (*intent.required, *intent.optional)
+    try:
+        places = [place for _, place, _, _ in Formatter().parse(intent.done) if place is not None]
+    except ValueError as e:
+        raise InputError(
+            f"schema: intents.{intent.name}.done is no template ({e}); write {{{{ and }}}} for braces"
+        ) from e
+    unknown = [place for place in places if place not in slots]
+    if unknown:
+        allowed = ", ".join(slots) or "none"
+        raise InputError(f"schema: intents.{intent.name}.done asks for {unknown[0]!r}; allowed: its slots ({allowed})")
 
 
 def _slots_of(schema: Schema, intent: str) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ def test_slots_of_other_tasks_are_left_alone():
         ({"intents": {"a": []}}, r"intents\.a is \[\]"),
         ({"intents": {"a": {"done": 3}}}, "allowed: a text"),
         ({"intents": {"a": {}}, "slots": {"b": {"values": [""]}}}, r"slots\.b\.values"),
+        ({"intents": {"a": {"done": "in {"}}}, "done is no template"),
+        ({"intents": {"a": {"done": "{x.y}", "required": ["x"]}}}, r"asks for 'x\.y'; allowed: its slots \(x\)"),
         ({"tasks": {}}, "'tasks'; allowed: intents, slots"),
     ],
 )
