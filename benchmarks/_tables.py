@@ -66,6 +66,10 @@ SHOWN = {
             "intent-clinc150+adapter.layers=top10+backbone=smollm2+training.lr=0.0005: accuracy",
             "intents (CLINC150) on SmolLM2, top 10 layers, accuracy",
         ),
+        (
+            "ner-wnut17+adapter.layers=top10+backbone=smollm2+training.bf16=True+training.lr=0.0005: f1",
+            "social media names (WNUT17) on SmolLM2, top 10 layers, strict F1",
+        ),
     ),
     "one_pass": (
         (
