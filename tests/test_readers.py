@@ -36,6 +36,32 @@ SEMEVAL = (
     '2\t"A <e1>cup</e1> of<e2>tea</e2>."\r\nContent-Container(e2,e1)\r\nComment: no gap\r\n\r\n'
     '3\t"The <e1>cup</e1> and the <e2>north</e2>."\r\nOther\r\nComment:\r\n'
 )
+SGD_FRAME = {
+    "service": "Trips",
+    "state": {"active_intent": "Go", "requested_slots": [], "slot_values": {"to": ["Oslo"]}},
+}
+SGD = {
+    "schema.json": json.dumps(
+        [
+            {
+                "service_name": "Trips",
+                "intents": [{"name": "Go", "description": "Go somewhere"}],
+                "slots": [{"name": "to", "description": "Where to", "is_categorical": False, "possible_values": []}],
+            }
+        ]
+    ),
+    "dialogues_001.json": json.dumps(
+        [
+            {
+                "dialogue_id": "1",
+                "turns": [
+                    {"speaker": "USER", "utterance": "To Oslo.", "frames": [SGD_FRAME]},
+                    {"speaker": "SYSTEM", "utterance": "When?", "frames": [{"service": "Trips", "actions": []}]},
+                ],
+            }
+        ]
+    ),
+}
 TOKENS = ["Ada", "moved", "to", "Oslo", "."]
 SAMPLES = {
     "redocred": [
@@ -72,8 +98,15 @@ SAMPLES = {
     "csv": 'text,category\n"Where, then?",place\nWho is it?,person\n',
     "tsv": 'he said "no\t0\nshe said yes\t1\nall said yes\t1\n',
     "trec": "DESC:manner How do birds sing ?\nHUM:ind Who sang ?\n",
+    "pairs": '{"prompt": "Who?", "response": "Ada."}\n{"prompt": "Where?", "response": "In Oslo."}\n',
+    "sgd": SGD,
+    "sgd-replies": SGD,
     "slots": {"seq.in": "play some jazz\nis it cold\n", "seq.out": "O O B-genre\nO O O\n", "label": "music\nweather\n"},
 }
+BROKEN = {"slots": "seq.out", "sgd": "dialogues_001.json", "sgd-replies": "dialogues_001.json"}
+"""The file that is broken, of formats that are folders."""
+PROMPTED = ("pairs", "sgd-replies")
+"""Formats whose documents answer a prompt."""
 PARTS = {"intents": "#train+oos_train"}
 
 
@@ -114,7 +147,7 @@ def test_every_reader_gives_documents_whose_spans_are_in_their_text(format, tmp_
         for relation in document.relations:
             ends = {(e.start, e.end, e.label) for e in (relation.subject, relation.object)}
             assert ends <= places
-        found += len(document.labels)
+        found += len(document.labels) + (format in PROMPTED and bool(document.query))
     assert found
 
 
@@ -136,7 +169,7 @@ def test_every_reader_reads_gzipped_files(format, tmp_path):
 @pytest.mark.parametrize("broken", [b"\xff\xfe\x00", b"{", b"just words\n", b"[[1]]", b'{"a": 1}'])
 def test_no_reader_lets_a_broken_file_through(format, broken, tmp_path):
     path = written(tmp_path, format)
-    target = path / "seq.out" if format in data.FOLDERS else path
+    target = path / BROKEN[format] if format in data.FOLDERS else path
     target.write_bytes(broken)
     with pytest.raises(DataError, match=str(path)):
         documents(f"{path}{PARTS.get(format, '')}", format)

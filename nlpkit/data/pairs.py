@@ -50,7 +50,8 @@ def read(path: Path) -> Iterator[Example]:
             response = _turn(response[0], place).text
         if not isinstance(response, str) or not response.strip():
             raise DataError(f"{place}: the response is {response!r}; allowed: a text that is not empty")
-        yield Example(Document(response, f"{path.name}:{number}", query=query, history=history), path.name)
+        name = f"{path.name}:{number}"
+        yield Example(Document(response, name, query=query, history=history), name)
 
 
 def write(path: Path, documents: Iterable[Document]) -> None:

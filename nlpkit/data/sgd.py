@@ -34,7 +34,7 @@ def read(folder: Path) -> Iterator[Example]:
     for path in _dialogue_files(folder):
         for dialogue in _list(path, "turns"):
             try:
-                yield from _turns(dialogue, schemas, path.name)
+                yield from _turns(dialogue, schemas)
             except (KeyError, TypeError, AttributeError, IndexError) as e:
                 name = dialogue.get("dialogue_id", "?")
                 raise DataError(f"{path}, dialogue {name}: {type(e).__name__} {e}; see the SGD format") from e
@@ -53,13 +53,13 @@ def read_replies(folder: Path) -> Iterator[Example]:
     for path in _dialogue_files(folder):
         for dialogue in _list(path, "turns"):
             try:
-                yield from _replies(dialogue, path.name)
+                yield from _replies(dialogue)
             except (KeyError, TypeError, AttributeError) as e:
                 name = dialogue.get("dialogue_id", "?")
                 raise DataError(f"{path}, dialogue {name}: {type(e).__name__} {e}; see the SGD format") from e
 
 
-def _replies(dialogue: Mapping[str, Any], source: str) -> Iterator[Example]:
+def _replies(dialogue: Mapping[str, Any]) -> Iterator[Example]:
     said = ""
     for number, turn in enumerate(dialogue["turns"]):
         if turn["speaker"] == "USER":
@@ -69,7 +69,7 @@ def _replies(dialogue: Mapping[str, Any], source: str) -> Iterator[Example]:
         values = [v for _, slot, given in acts for v in given if slot and v not in ("True", "False")]
         name = f"{dialogue['dialogue_id']}-{number}"
         query = f"{USER}{said}\n{act_line(acts)}\n{SYSTEM.rstrip()}"
-        yield Example(Document(f" {turn['utterance']}", name, query=query, metadata={"values": values}), source)
+        yield Example(Document(f" {turn['utterance']}", name, query=query, metadata={"values": values}), name)
 
 
 def act_line(acts: Iterable[tuple[str, str, Sequence[str]]]) -> str:
@@ -108,7 +108,7 @@ def _list(path: Path, key: str) -> list[Any]:
     return found
 
 
-def _turns(dialogue: Mapping[str, Any], schemas: Mapping[str, Any], source: str) -> Iterator[Example]:
+def _turns(dialogue: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Example]:
     before: dict[str, Mapping[str, list[str]]] = {}
     system = ""
     for number, turn in enumerate(dialogue["turns"]):
@@ -121,7 +121,7 @@ def _turns(dialogue: Mapping[str, Any], schemas: Mapping[str, Any], source: str)
             name = f"{dialogue['dialogue_id']}-{number}-{service}"
             document = _document(name, system, turn, frame, schemas[service], before.get(service, {}))
             before[service] = values
-            yield Example(document, source)
+            yield Example(document, name)
 
 
 def query_of(schema: Mapping[str, Any]) -> str:
