@@ -81,6 +81,14 @@ SHOWN = {
             "utterances: four tasks on one adapter, against four merged models",
         ),
         (
+            "passages: the same against 4 plain transformers loops, 8 at once as given",
+            "passages: the same against four plain transformers loops, eight texts at once",
+        ),
+        (
+            "utterances: the same against 4 plain transformers loops, 8 at once as given",
+            "utterances: the same against four plain transformers loops, eight texts at once",
+        ),
+        (
             "passages: 4 adapters in the top 2 of 6 layers, against 4 merged models",
             "passages: four adapters in the top two layers, against four merged models",
         ),
