@@ -36,6 +36,16 @@ SHOWN = {
         ("relation/semeval2010: macro_f1", "`relation/semeval2010`, official macro F1"),
         ("all shipped adapters", "size of all shipped adapters"),
     ),
+    "generation": (
+        (
+            "16 texts side by side, against plain generate one by one",
+            "writing 16 texts side by side, against plain generate one by one",
+        ),
+        (
+            "77 labels in context, against each label's full prompt anew",
+            "77 labels in context (Banking77), against each label's full prompt anew",
+        ),
+    ),
     "dialogue": (
         (
             "follow-ups answered rightly, graph and documents",
