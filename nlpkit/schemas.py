@@ -17,6 +17,9 @@ NO_INTENT = "no intent"
 DONT_CARE = "dontcare"
 """The value of a slot of which the user says that any will do."""
 
+SYSTEM, USER = "system: ", "user: "
+"""What stands before the turns that a model reads."""
+
 _ITEM = re.compile(r"\|\s*(?:(no) intent|(intent|slot|value) ([^|:]+))[^|]*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
@@ -69,6 +72,11 @@ def items_of(query: str) -> Iterator[Item]:
             yield Item("slot", slot, *match.span())
         elif slot:
             yield Item("value", match[3].strip(), *match.span(), slot)
+
+
+def turns(system: str, user: str) -> str:
+    """Return the system's turn, if there was one, and the user's, as a tracker reads them."""
+    return f"{SYSTEM}{system}\n{USER}{user}" if system else f"{USER}{user}"
 
 
 def _item(kind: str, name: str, said: str) -> str:

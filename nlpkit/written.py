@@ -8,7 +8,6 @@ from html import escape
 from typing import Any
 
 from nlpkit import fluency
-from nlpkit.decoding import Decoding
 from nlpkit.errors import InputError
 from nlpkit.generate import Generator
 from nlpkit.prompts import Prompt, prompt_of
@@ -64,8 +63,6 @@ def write(
         prompts, decoding = generator.prompts_of(kind, texts, {}, settings)
         settings = decoding.to_dict()
         adapter = adapter or generator.adapter_of(kind)
-    else:
-        Decoding().changed(settings)
     found = [g.text for g in generator(prompts, adapter=adapter, progress=progress, **settings)]
     backbone = generator.adapted.backbone
     pairs = Pairs(backbone, min(_WINDOW, backbone.max_pieces), together=False)

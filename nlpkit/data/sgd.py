@@ -8,14 +8,11 @@ from typing import Any
 
 from nlpkit.data.files import load_json
 from nlpkit.errors import DataError
-from nlpkit.schemas import DONT_CARE, NO_INTENT, as_query, spoken
+from nlpkit.schemas import DONT_CARE, NO_INTENT, SYSTEM, USER, as_query, spoken, turns
 from nlpkit.types import Document, Entity, Example, Label
 
 TASK = "dialogue"
 """The key of `Document.labels` that the intent goes to."""
-
-SYSTEM, USER = "system: ", "user: "
-"""What stands before the turns in a document's text."""
 
 
 def read(folder: Path) -> Iterator[Example]:
@@ -141,7 +138,7 @@ def _document(
     before: Mapping[str, list[str]],
 ) -> Document:
     utterance = turn["utterance"]
-    text = f"{SYSTEM}{system}\n{USER}{utterance}" if system else f"{USER}{utterance}"
+    text = turns(system, utterance)
     state = frame["state"]
     closed = {slot["name"] for slot in schema["slots"] if slot["is_categorical"]}
     intent = state["active_intent"]

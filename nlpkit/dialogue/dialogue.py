@@ -14,6 +14,7 @@ from nlpkit.dialogue.followups import Exchange, Spoken, gender, resolved
 from nlpkit.dialogue.state import Schema, State, tracked, updated
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
+from nlpkit.schemas import turns
 from nlpkit.text import chinese
 from nlpkit.types import Answer, Document, Source, Turn
 
@@ -261,8 +262,7 @@ class Dialogue:
         """Return what a turn wants and the values that it gives: by a tracker, else as the `slots` task reads it."""
         if self._tracks:
             last = next((turn.text for turn in reversed(self.turns) if turn.role == "assistant"), "")
-            both = f"system: {last}\nuser: {text}" if last else f"user: {text}"
-            return tracked(self.kit(Document(both, query=schema.query)), schema)
+            return tracked(self.kit(Document(turns(last, text), query=schema.query)), schema)
         found = self.kit(text)
         intent = next((one.label for one in found.labels.values() if one.label in schema.intents), "")
         return intent, {span.label: span.text for span in found.slots if span.label in schema.slots}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nlpkit.adapters import Adapted
 from nlpkit.errors import InputError
 from nlpkit.incontext.examples import Chooser, Embed, Shot
+from nlpkit.incontext.forms import checked
 from nlpkit.incontext.likelihood import Likelihoods
 from nlpkit.prompts import Prompts
 from nlpkit.text import chinese
@@ -97,7 +98,7 @@ class Classification:
         calibrate: bool = True,
         adapter: str | None = None,
     ) -> None:
-        self.labels = _labels(labels)
+        self.labels = checked(labels, self.kind, least=2)
         self._descriptions = dict(labels) if isinstance(labels, Mapping) else dict.fromkeys(self.labels, "")
         backbone = adapted.backbone
         backbone.writer()  # an encoder is refused at once
@@ -225,18 +226,6 @@ def _shares(log_likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
     likely = np.exp(log_likelihoods - log_likelihoods.max(-1, keepdims=True))
     shares: NDArray[np.float64] = likely / likely.sum(-1, keepdims=True)
     return shares
-
-
-def _labels(labels: Sequence[str] | Mapping[str, str]) -> tuple[str, ...]:
-    found = tuple(labels)
-    if isinstance(labels, str) or len(found) < 2:
-        raise InputError(f"the labels are {labels!r}; give two or more, in words")
-    for n, label in enumerate(found):
-        if not isinstance(label, str) or not label.strip():
-            raise InputError(f"label {n} is {label!r}; allowed: words")
-        if label in found[:n]:
-            raise InputError(f"the label {label!r} is there twice; give each once")
-    return found
 
 
 def _shots(examples: Sequence[tuple[str, str]], labels: Sequence[str]) -> list[Shot]:

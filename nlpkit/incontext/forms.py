@@ -98,7 +98,7 @@ class NerForm:
     kind: ClassVar[str] = "ner"
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = _labels(labels, self.kind)
+        self.labels = checked(labels, self.kind)
 
     def task(self, *, chinese: bool) -> str:
         """Return the line that says what is asked."""
@@ -139,7 +139,7 @@ class SlotsForm:
     kind: ClassVar[str] = "slots"
 
     def __init__(self, intents: Sequence[str], labels: Sequence[str]) -> None:
-        self.intents, self.labels = _labels(intents, "slots (the intents)"), _labels(labels, self.kind)
+        self.intents, self.labels = checked(intents, "slots (the intents)"), checked(labels, self.kind)
 
     def task(self, *, chinese: bool) -> str:
         """Return the line that says what is asked."""
@@ -184,7 +184,7 @@ class RelationForm:
     kind: ClassVar[str] = "relation"
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = _labels(labels, self.kind)
+        self.labels = checked(labels, self.kind)
 
     def task(self, *, chinese: bool) -> str:
         """Return the line that says what is asked."""
@@ -312,15 +312,21 @@ def _end(document: Document, line: Line, part: str) -> Entity | None:
     return known or next((Entity(document.text[a:b], a, b, "") for a, b in places), None)
 
 
-def _labels(labels: Sequence[str], kind: str) -> tuple[str, ...]:
+def checked(labels: Sequence[str] | Mapping[str, Any], kind: str, least: int = 1) -> tuple[str, ...]:
+    """Return the labels of a task.
+
+    Raises:
+        InputError: there are fewer than `least`, or one is empty, no word, or there twice.
+
+    """
     found = tuple(labels)
-    if isinstance(labels, str) or not found:
-        raise InputError(f"the labels for {kind} are {labels!r}; give one or more, in words")
+    if isinstance(labels, str) or len(found) < least:
+        raise InputError(f"the labels for {kind} are {labels!r}; give {('one', 'two')[least - 1]} or more, in words")
     for n, label in enumerate(found):
         if not isinstance(label, str) or not label.strip():
-            raise InputError(f"label {n} for {kind} is {label!r}; allowed: words")
+            raise InputError(f"label {n} is {label!r}, for {kind}; allowed: words")
         if label in found[:n]:
-            raise InputError(f"the label {label!r} for {kind} is there twice; give each once")
+            raise InputError(f"the label {label!r} is there twice, for {kind}; give each once")
     return found
 
 
