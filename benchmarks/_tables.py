@@ -63,7 +63,7 @@ SHOWN = {
         ("relation-conll04: relation_f1, mean of 5 seeds", "newswire relations (CoNLL04), strict F1 from raw text"),
         (
             "points behind full fine-tuning, mean",
-            "points that adapters lose to the whole backbone tuned, mean of the five recipes that have both",
+            "points that adapters lose to the whole backbone tuned, mean of the recipes trained both ways",
         ),
         ("relation-wikipedia+heads=ner+training.bf16=True: f1", "entities, an adapter for them alone, strict F1"),
         (

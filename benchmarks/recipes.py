@@ -141,11 +141,13 @@ def table(runs: Path, *, quick: bool) -> None:
     found = {folder.name: checkpoint.account(folder) for folder in sorted(runs.iterdir()) if trained(folder)}
     for name, account in found.items():
         goals, scores = account["recipe"].get("goals", {}), account["scores"]["test"]
-        own = "backbone=" not in name  # a recipe's goals are those of its own backbone
+        # A recipe's goals are those of its own backbone and of all its data.
+        own = not any(change in name for change in ("backbone=", "data.sample="))
         # Of heads that a recipe trains together, one trained apart has metrics of other names.
         metrics = [metric for metric in goals if metric in scores] or [m for m in scores if m.endswith("f1")]
         rows += [Row(f"{name}: {m}", scores[m], "", goals.get(m) if own else None) for m in metrics]
-        full = found.get(f"{name}+full")
+        base, plus, changes = name.partition("+")
+        full = found.get(f"{base}+full{plus}{changes}")
         if full:
             points = [100 * (full["scores"]["test"][metric] - scores[metric]) for metric in goals]
             behind[name] = statistics.mean(points)

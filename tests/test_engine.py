@@ -9,6 +9,7 @@ from test_adapters import stirred
 
 from nlpkit import engine
 from nlpkit.adapters import Adapted
+from nlpkit.adapters.rows import RowLinear
 from nlpkit.engine import Job, Reading
 from nlpkit.errors import InputError
 from nlpkit.heads import head_class
@@ -20,6 +21,7 @@ from nlpkit.types import Document
 GOLDS = [e.document for e in EXAMPLES[:6]]
 TEXTS = [Document(d.text) for d in GOLDS] + [Document("Ann Lee left. " * 20), Document(""), Document("x")]
 READING = Reading(64, 16, 512)
+UPDATED = RowLinear._updated
 
 
 def ner_head(seed):
@@ -96,6 +98,22 @@ def test_a_mixed_batch_gives_each_text_what_its_own_task_gives(adapted, jobs, mo
     close(engine.read_mixed(adapted, chosen, TEXTS), expected)
     assert len(calls) < len(TEXTS)
     assert max(calls) > 1
+
+
+def test_an_adapter_that_reads_much_is_added_to_the_weights_for_the_time_of_the_call(adapted, jobs, monkeypatch):
+    expected = [alone(adapted, job, TEXTS) for job in jobs]
+    before = {name: t.clone() for name, t in adapted.backbone.model.state_dict().items()}
+    updates = []
+    monkeypatch.setattr(RowLinear, "_updated", lambda *a, **k: updates.append(a) or UPDATED(*a, **k))
+    monkeypatch.setattr(engine, "_FOLDING", 0)
+    found = engine.read_together(adapted, jobs, TEXTS)
+    assert not updates
+    for one, other in zip(found, expected, strict=True):
+        close(one, other)
+    assert all(torch.equal(t, before[name]) for name, t in adapted.backbone.model.state_dict().items())
+    monkeypatch.setattr(engine, "_FOLDING", 10**9)
+    engine.read_together(adapted, jobs, TEXTS)
+    assert updates
 
 
 def test_a_query_too_long_for_the_window_is_refused(adapted, jobs):

@@ -14,7 +14,7 @@ from nlpkit.engine import Reading
 from nlpkit.errors import RecipeError
 from nlpkit.heads import HEADS, head_class, in_order
 from nlpkit.heads.base import Head, platt
-from nlpkit.heads.relation import adaptive_threshold_loss
+from nlpkit.heads.localised import LocalisedScorer, Sides, adaptive_threshold_loss
 from nlpkit.heads.tagging import viterbi
 from nlpkit.schemas import as_query
 from nlpkit.testing import fake_backbone
@@ -195,14 +195,16 @@ def test_viterbi_finds_the_best_valid_path_of_all():
     import itertools
 
     rng = np.random.default_rng(1)
-    row = rng.normal(size=(5, 5)).astype(np.float32)
+    rows = [rng.normal(size=(5, 5)).astype(np.float32) for _ in range(20)]
     valid = [
         p
         for p in itertools.product(range(5), repeat=5)
         if all(t == 0 or t % 2 == 1 or b in (t - 1, t) for b, t in zip((0, *p[:-1]), p, strict=True))
     ]
-    best = max(valid, key=lambda p: sum(row[i, t] for i, t in enumerate(p)))
-    assert tuple(viterbi([row])[0]) == best
+    best = [max(valid, key=lambda p, row=row: sum(row[i, t] for i, t in enumerate(p))) for row in rows]
+    assert [tuple(path) for path in viterbi(rows)] == best
+    # Some of them are what the best tag of each word gives, some are not.
+    assert 0 < sum(tuple(row.argmax(1)) == path for row, path in zip(rows, best, strict=True)) < len(rows)
 
 
 def test_ner_targets_follow_the_words_and_overlaps_give_way_to_the_longer():
@@ -244,14 +246,27 @@ def test_platt_recovers_the_logistic_that_made_the_data():
     assert platt([1.0], [True]) == (1.0, 0.0)
 
 
-def test_pairs_score_the_same_whether_many_or_few_are_scored_at_once():
+def test_pairs_score_the_same_whether_many_or_few_are_scored_at_once_and_with_the_relations_of_their_kind_alone():
     torch.manual_seed(0)
-    head = head_class("relation").fit(GOLDS, 16, {"width": 16, "block": 4}).eval()
+    scorer = LocalisedScorer(16, 2, 5, width=16, block=4, dropout=0.0).eval()
     left, right = torch.randn(600, 16), torch.randn(600, 16)
-    together = head._logits(left, right)
-    alone = torch.cat([head._logits(left[n : n + 1], right[n : n + 1]) for n in range(600)])
+    together = scorer(Sides(left, right, [], []))
+    alone = torch.cat([scorer(Sides(left[n : n + 1], right[n : n + 1], [], [])) for n in range(600)])
     torch.testing.assert_close(together, alone)
-    whole = (left.view(600, 4, 4, 1) * right.view(600, 4, 1, 4)).flatten(
-        1
-    ) @ head.bilinear.weight.T + head.bilinear.bias
-    torch.testing.assert_close(together, whole)
+    products = (left.view(600, 4, 4, 1) * right.view(600, 4, 1, 4)).flatten(1)
+    torch.testing.assert_close(together, products @ scorer.bilinear.weight.T + scorer.bilinear.bias)
+    kinds, of_kind = np.arange(600) % 3, {0: torch.tensor([1, 4]), 1: torch.arange(5), 2: torch.tensor([3])}
+    rows, numbers, margins = scorer.margins(Sides(left, right, [], []), kinds, of_kind)
+    assert len(margins) == 200 * (2 + 5 + 1)
+    torch.testing.assert_close(margins, together[rows, numbers + 1] - together[rows, 0])
+
+
+def test_a_relation_is_found_only_between_types_that_had_it_in_training():
+    head = head_class("relation").fit(GOLDS, 16, {}).eval()
+    with torch.no_grad():
+        head.localised.bilinear.bias[1:] = 50.0
+    typed = {tuple(names) for names in head.seen["typed"]}
+    found = engine.read(fake_backbone(), [head], [Document(d.text, chains=d.chains) for d in GOLDS], READING)
+    said = {(r.subject.label, r.property or r.label, r.object.label) for d in found for r in d.relations}
+    assert said
+    assert said <= typed

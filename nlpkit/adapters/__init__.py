@@ -2,7 +2,8 @@
 
 from nlpkit.adapters.adapted import Adapted
 from nlpkit.adapters.methods import FULL, METHODS
+from nlpkit.adapters.rows import Folded
 from nlpkit.adapters.slots import COPY, WEIGHTS
 from nlpkit.adapters.structure import linear_modules
 
-__all__ = ["COPY", "FULL", "METHODS", "WEIGHTS", "Adapted", "linear_modules"]
+__all__ = ["COPY", "FULL", "METHODS", "WEIGHTS", "Adapted", "Folded", "linear_modules"]

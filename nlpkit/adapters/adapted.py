@@ -18,7 +18,7 @@ from torch import nn
 
 from nlpkit.adapters import blending, slots
 from nlpkit.adapters.methods import METHODS
-from nlpkit.adapters.rows import shares
+from nlpkit.adapters.rows import Folded, shares
 from nlpkit.adapters.slots import PeftSlot, Slot
 from nlpkit.adapters.structure import shared_copy
 from nlpkit.adapters.turns import Turns
@@ -195,15 +195,22 @@ class Adapted:
             return spec
 
     @contextmanager
-    def using(self, name: str | None) -> Iterator[Backbone]:
-        """Give the backbone with one adapter, or with none, for the time of a call. Calls may run side by side."""
+    def using(self, name: str | None, folded: Folded | None = None) -> Iterator[Backbone]:
+        """Give the backbone with one adapter, or with none, for the time of a call. Calls may run side by side.
+
+        Args:
+            name: the adapter's; None for none.
+            folded: an empty dictionary to keep the weights with the adapter in them, where its method and the number
+                of pieces to read make that worth while; to be given again with each batch, and to this adapter alone.
+
+        """
         with self._turns.call():
             if name is None:
                 yield self.backbone
                 return
             slot = self._slot(name)
             view = self.backbone.view(slot.model)
-            with shares([(_key(name), None)]):
+            with shares([(_key(name), None)], folded):
                 yield view.both_ways(slot.lowest) if slot.spec.attention == "both" else view
 
     @contextmanager

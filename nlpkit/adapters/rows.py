@@ -2,7 +2,8 @@
 
 peft switches adapters by changing the modules, which two threads cannot do at once, and its own mixed batches copy
 the rows of every adapter. Here the choice travels with the call (a context variable), the rows of an adapter lie
-side by side, and the update is added in place by one matrix product.
+side by side, and the update is added in place by one matrix product. Where one adapter reads very many rows, it is
+first added to the weights, into tensors that belong to the call.
 """
 
 from __future__ import annotations
@@ -19,13 +20,22 @@ from torch import Tensor, nn
 Share = tuple[str, slice | None]
 """An adapter's key and the rows of the batch that are its own; None: all."""
 
-_SHARES: ContextVar[Sequence[Share]] = ContextVar("shares", default=())
+Folded = dict[nn.Module, Tensor]
+"""The weights of layers with one adapter in them, filled as they are needed."""
+
+_SHARES: ContextVar[tuple[Sequence[Share], Folded | None]] = ContextVar("shares", default=((), None))
 
 
 @contextmanager
-def shares(chosen: Sequence[Share]) -> Iterator[None]:
-    """Let the layers use these adapters in this thread's forward passes."""
-    token = _SHARES.set(chosen)
+def shares(chosen: Sequence[Share], folded: Folded | None = None) -> Iterator[None]:
+    """Let the layers use these adapters in this thread's forward passes.
+
+    Args:
+        chosen: the adapters and their rows.
+        folded: where there is one adapter for all rows, what its layers' weights are kept in; None: not to be made.
+
+    """
+    token = _SHARES.set((chosen, folded))
     try:
         yield
     finally:
@@ -37,17 +47,29 @@ class RowLinear(lora.Linear):
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Return the map of x. *Shape:* (n_rows, n_pieces, width_in) -> (n_rows, n_pieces, width_out)."""
+        chosen, folded = _SHARES.get()
+        own = [(key, rows) for key, rows in chosen if key in self.lora_A]
+        if own and folded is not None and isinstance(self.base_layer, nn.Linear):
+            return self._folded(x, self.base_layer, own[0][0], folded)
         result: Tensor = self.base_layer(x)
-        for key, rows in _SHARES.get():
-            if key in self.lora_A:
-                result = self._updated(result, x, key, rows)
+        for key, rows in own:
+            result = self._updated(result, x, key, rows)
         return result
 
+    def _folded(self, x: Tensor, bare: nn.Linear, key: str, folded: Folded) -> Tensor:
+        weight = folded.get(self)
+        if weight is None:
+            down, up = self._maps(key, x.dtype)
+            weight = folded[self] = torch.addmm(bare.weight, up, down, alpha=self.scaling[key])
+        return nn.functional.linear(x, weight, bare.bias)
+
+    def _maps(self, key: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return A and B, which are kept in half precision while not in use: twice as many fit into memory."""
+        down, up = (maps[key].get_parameter("weight").to(dtype) for maps in (self.lora_A, self.lora_B))
+        return down, up
+
     def _updated(self, result: Tensor, x: Tensor, key: str, rows: slice | None) -> Tensor:
-        weights: list[Tensor] = [maps[key].get_parameter("weight") for maps in (self.lora_A, self.lora_B)]
-        down, up = weights
-        if down.dtype != x.dtype:  # kept in half precision while not in use: twice as many fit into memory
-            down, up = down.to(x.dtype), up.to(x.dtype)
+        down, up = self._maps(key, x.dtype)
         part = self.lora_dropout[key](x if rows is None else x[rows])
         low = nn.functional.linear(part.flatten(0, -2), down)
         if torch.is_grad_enabled():

@@ -37,20 +37,21 @@ class Beside:
 
 
 def seen_in(golds: Sequence[Document]) -> dict[str, list[list[str]]]:
-    """Return the pairs of types that had a relation, and the pairs of relations that two entities had at once."""
-    types: set[tuple[str, str]] = set()
+    """Return the relations with the types of their ends, and the pairs of relations that two entities had at once."""
+    typed: set[tuple[str, str, str]] = set()
     same: set[tuple[str, str]] = set()
     opposite: set[tuple[str, str]] = set()
     for document in golds:
         held: dict[tuple[Entity, Entity], list[str]] = {}
         for relation in document.relations:
-            types.add((relation.subject.label, relation.object.label))
-            held.setdefault((relation.subject, relation.object), []).append(relation.property or relation.label)
+            key = relation.property or relation.label
+            typed.add((relation.subject.label, key, relation.object.label))
+            held.setdefault((relation.subject, relation.object), []).append(key)
         for (subject, object_), keys in held.items():
             same.update(product(keys, keys))
             opposite.update(product(keys, held.get((object_, subject), [])))
-    kinds = {"types": types, "same": same, "opposite": opposite}
-    return {kind: [list(pair) for pair in sorted(pairs)] for kind, pairs in kinds.items()}
+    kinds: dict[str, set[tuple[str, ...]]] = {"typed": {*typed}, "same": {*same}, "opposite": {*opposite}}
+    return {kind: [list(names) for names in sorted(found)] for kind, found in kinds.items()}
 
 
 def matrix(pairs: Iterable[Sequence[str]], names: Sequence[str]) -> NDArray[np.bool_]:

@@ -32,6 +32,11 @@ class Pairs:
     distances: NDArray[np.int64]
     labels: Tensor | None = None
 
+    def kinds(self, n_types: int) -> NDArray[np.int64]:
+        """Return a number for the types of each pair, the subject's first. *Shape:* (n_pairs,)."""
+        types = np.array(self.types, dtype=np.int64)
+        return types[self.subjects] * n_types + types[self.objects]
+
 
 def pairs_of(
     window: Window, chains: Sequence[Chain], types: Sequence[str], allowed: NDArray[np.bool_]
@@ -83,21 +88,29 @@ def first_mention(chain: Chain, window: Window) -> Entity:
 class Evidence:
     """Which sentences support a pair: where both are named and the localised context looks most."""
 
-    def __init__(self, window: Window, both: Tensor, sentences: Sequence[Span], chains: Sequence[Chain]) -> None:
-        self._sentences = sentences
-        pieces = [window.pieces(s.start, s.end) for s in sentences]
-        self._mass = np.stack([both[:, a:b].sum(1).numpy() for a, b in pieces], axis=1)
-        self._named = [np.array([_holds(s, chain) for s in sentences]) for chain in chains]
+    def __init__(self, window: Window, sentences: Sequence[Span], chains: Sequence[Chain]) -> None:
+        self._sentences, self._chains = sentences, chains
+        self._pieces = [window.pieces(s.start, s.end) for s in sentences]
+        self._named: dict[int, NDArray[np.bool_]] = {}
 
-    def of(self, row: int, subject: int, object_: int) -> tuple[Span, ...]:
-        """Return the best sentence that mentions both chains; without one, the best of each, in the text's order."""
-        names_subject, names_object = self._named[subject], self._named[object_]
-        mass = self._mass[row]
+    def of(self, looks: NDArray[np.float32], subject: int, object_: int) -> tuple[Span, ...]:
+        """Return the best sentence that mentions both chains; without one, the best of each, in the text's order.
+
+        `looks` *(n_pieces,)* is how much the two look at each piece.
+        """
+        names_subject, names_object = self._names(subject), self._names(object_)
+        mass = np.array([looks[first:last].sum() for first, last in self._pieces])
         shared = names_subject & names_object
         if shared.any():
             return (self._sentences[int(np.argmax(np.where(shared, mass, -1.0)))],)
         best = {int(np.argmax(np.where(has, mass, -1.0))) for has in (names_subject, names_object) if has.any()}
         return tuple(self._sentences[n] for n in sorted(best))
+
+    def _names(self, number: int) -> NDArray[np.bool_]:
+        """Say which sentences mention a chain."""
+        if number not in self._named:
+            self._named[number] = np.array([_holds(s, self._chains[number]) for s in self._sentences], dtype=bool)
+        return self._named[number]
 
 
 def sentences_of(window: Window) -> list[Span]:

@@ -1,21 +1,19 @@
-"""Relations between the entities of a document: ATLOP (Zhou et al. 2021) on the states that `ner` read.
+"""Relations between the entities of a document, on the states that `ner` read: no markers, no second encoding.
 
-An entity is all its mentions: the log-sum-exp of their states. For each pair the last layer's attention of both
-points at the words that matter for the two (localised context); a grouped bilinear map scores every relation
-against a threshold class learnt with it (adaptive threshold). No markers, no second encoding.
-
-Where each text has two marked entities and one relation or none (`exclusive`), `directed.py` scores them instead.
+`localised.py` scores any two entities of a text (ATLOP, Zhou et al. 2021); where each text has two marked entities
+and one relation or none (`exclusive`), `directed.py` does.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
@@ -23,20 +21,41 @@ from nlpkit.chains import chains_of, with_anaphora
 from nlpkit.cues import claims, properties
 from nlpkit.errors import RecipeError
 from nlpkit.heads.base import check_options, platt
-from nlpkit.heads.beside import Beside, matrix, seen_in
+from nlpkit.heads.beside import Beside, seen_in
 from nlpkit.heads.directed import DirectedScorer, best_directed, directed_labels, one_way, roles_of
 from nlpkit.heads.labelling import best_threshold
-from nlpkit.heads.pairs import N_DISTANCES, Evidence, Pairs, first_mention, merged_relations, pairs_of, sentences_of
+from nlpkit.heads.localised import LocalisedScorer, adaptive_threshold_loss
+from nlpkit.heads.pairs import Evidence, Pairs, first_mention, merged_relations, pairs_of, sentences_of
 from nlpkit.metrics import Counts, macro_f1, total, triple_counts
 from nlpkit.text import Window
 from nlpkit.types import Chain, Document, Entity, Mention, Relation, Span
 
-_TYPE_WIDTH = 32
-_AT_ONCE = 256
 _CHAINS = ("coreference", "mentions")
 _OPTIONS = ("width", "block", "dropout", "cues", "exclusive", "chains")
 _FLOOR = 0.02
 """Probability before calibration below which a triple does not take part in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A window with its sentences, the chains of its document, and the pairs among those that it mentions (`kept`)."""
+
+    window: Window
+    sentences: Sequence[Span]
+    chains: Sequence[Chain]
+    pairs: Pairs
+    kept: Sequence[Chain]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hit:
+    """A relation between two of a window's chains, by number; `looks` *(n_pieces,)* is where its context lies."""
+
+    subject: int
+    object: int
+    relation: int
+    score: float
+    looks: NDArray[np.float32]
 
 
 class RelationHead(nn.Module):
@@ -46,8 +65,9 @@ class RelationHead(nn.Module):
         hidden_width: width of the backbone's states.
         relations: relation names by property id, in the order of the classes.
         types: entity types.
-        seen: what training had: "types", the (subject type, object type) pairs with a relation; "same", the relations
-            that two entities had at once; "opposite", those that they had one this way and one that.
+        seen: what training had: "typed", the relations with the types of their ends (subject type, id, object type),
+            and no others are found; "same", the relations that two entities had at once; "opposite", those that they
+            had one this way and one that.
         width: width of a pair's two sides.
         block: width of a group of the bilinear map.
         dropout: share of a pair's two sides dropped in training.
@@ -93,20 +113,27 @@ class RelationHead(nn.Module):
         slope, offset, threshold = calibration
         self.calibration, self.threshold = (float(slope), float(offset)), float(threshold)
         self._ids = tuple(self.relations)
-        self._allowed = matrix(self.seen["types"], self.types)
+        self._of_kind, self._allowed = self._kinds()
         self._beside = Beside(self.seen, self._ids)
         if exclusive:
             self._allowed = self._allowed | self._allowed.T
             self.directed = DirectedScorer(hidden_width, len(self._ids), width=width, dropout=dropout)
-            return
-        self.type_states = nn.Embedding(len(self.types), _TYPE_WIDTH)
-        self.distance_states = nn.Embedding(N_DISTANCES, width)
-        self.subject_entity = nn.Linear(hidden_width + _TYPE_WIDTH, width)
-        self.object_entity = nn.Linear(hidden_width + _TYPE_WIDTH, width)
-        self.subject_context = nn.Linear(hidden_width, width, bias=False)
-        self.object_context = nn.Linear(hidden_width, width, bias=False)
-        self.bilinear = nn.Linear(width * block, len(self._ids) + 1)
-        nn.init.normal_(self.distance_states.weight, std=0.02)
+        else:
+            self.localised = LocalisedScorer(
+                hidden_width, len(self.types), len(self._ids), width=width, block=block, dropout=dropout
+            )
+
+    def _kinds(self) -> tuple[dict[int, Tensor], NDArray[np.bool_]]:
+        """Return the relations that a pair of types had in training, and which pairs had any."""
+        numbers: dict[tuple[int, int], list[int]] = {}
+        for subject, id, object_ in self.seen["typed"]:
+            ends = self.types.index(subject), self.types.index(object_)
+            numbers.setdefault(ends, []).append(self._ids.index(id))
+        allowed = np.zeros((len(self.types), len(self.types)), dtype=bool)
+        for ends in numbers:
+            allowed[ends] = True
+        of_kind = {a * len(self.types) + b: torch.tensor(sorted(ids)) for (a, b), ids in numbers.items()}
+        return of_kind, allowed
 
     @classmethod
     def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> RelationHead:
@@ -177,44 +204,6 @@ class RelationHead(nn.Module):
             labels[row, [n + 1 for n in true.get(pair, [-1])]] = 1.0
         return replace(pairs, labels=labels)
 
-    def _features(self, states: Tensor, attention: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
-        """Return both sides of each pair *(n_pairs, width)*, and where its context lies *(n_pairs, n_pieces)*.
-
-        `states` *(n_pieces, hidden_width)* and `attention` *(n_heads, n_pieces, n_pieces)* are one window's.
-        """
-        owner = [c for c, mentions in enumerate(pairs.pieces) for _ in mentions]
-        reads = torch.zeros(len(owner), len(states))
-        for row, (first, last) in enumerate(m for mentions in pairs.pieces for m in mentions):
-            reads[row, first:last] = 1.0 / (last - first)
-        member = torch.zeros(len(pairs.pieces), len(owner))
-        member[owner, range(len(owner))] = 1.0
-        mentions = reads @ states
-        # log-sum-exp over the mentions of each chain, by masking the others out
-        masked = mentions.unsqueeze(0) + (1 - member).unsqueeze(-1) * -1e4
-        entities = torch.cat([masked.logsumexp(1), self.type_states(torch.tensor(pairs.types))], dim=1)
-        looks = torch.einsum("ep,hpq->ehq", member @ reads / member.sum(1, keepdim=True), attention)
-        subjects, objects = torch.from_numpy(pairs.subjects), torch.from_numpy(pairs.objects)
-        both = torch.einsum("ehq,fhq->efq", looks, looks)[subjects, objects]
-        both = both / (both.sum(1, keepdim=True) + 1e-10)
-        context = both @ states
-        distance = self.distance_states(torch.from_numpy(pairs.distances))
-        left = self.subject_entity(entities)[subjects] + self.subject_context(context) + distance
-        right = self.object_entity(entities)[objects] + self.object_context(context)
-        drop = nn.functional.dropout
-        return (
-            drop(left.tanh(), self.dropout, self.training),
-            drop(right.tanh(), self.dropout, self.training),
-            both,
-        )
-
-    def _logits(self, left: Tensor, right: Tensor) -> Tensor:
-        """Return the grouped bilinear scores, the threshold class first. *Shape:* (n_pairs, n_relations + 1)."""
-        left = left.view(len(left), -1, self.block, 1)
-        right = right.view(len(right), -1, 1, self.block)
-        # A pair has width x block products: some hundred pairs at once stay in the processor's cache.
-        parts = zip(left.split(_AT_ONCE), right.split(_AT_ONCE), strict=True)
-        return torch.cat([self.bilinear((one * other).flatten(1)) for one, other in parts])
-
     def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[Pairs]) -> Tensor:
         """Return the adaptive-threshold loss (`exclusive`: the cross-entropy), averaged over pairs."""
         labels = [p.labels for p in targets if p.labels is not None and len(p.subjects)]
@@ -222,14 +211,7 @@ class RelationHead(nn.Module):
             return nn.functional.cross_entropy(self._directed(hidden, windows, targets)[0], torch.cat(labels))
         if not labels:
             return hidden.states.sum() * 0.0
-        assert hidden.attention is not None
-        sides = [
-            self._features(hidden.states[n], hidden.attention[n], pairs)[:2]
-            for n, pairs in enumerate(targets)
-            if len(pairs.subjects)
-        ]
-        logits = self._logits(torch.cat([s[0] for s in sides]), torch.cat([s[1] for s in sides]))
-        return adaptive_threshold_loss(logits, torch.cat(labels))
+        return adaptive_threshold_loss(self.localised(self.localised.sides(hidden, targets)), torch.cat(labels))
 
     def _directed(self, hidden: Hidden, windows: Sequence[Window], pairs: Sequence[Pairs]) -> tuple[Tensor, Tensor]:
         """Return the class scores of all windows' pairs, and what the pieces are to them (see `roles_of`)."""
@@ -240,25 +222,25 @@ class RelationHead(nn.Module):
 
     def decode(self, hidden: Hidden, windows: Sequence[Window], found: Sequence[Document]) -> list[Document]:
         """Return each window's document with its chains (found among the entities unless given) and relations."""
+        seen = [self._seen(window, document) for window, document in zip(windows, found, strict=True)]
+        hits = self._best_directed(hidden, seen) if self.exclusive else self._above_threshold(hidden, seen)
         results = []
-        for n, (window, document) in enumerate(zip(windows, found, strict=True)):
-            spans = sentences_of(window)
-            chains = document.chains or self._grouped(window.text, document.entities, spans)
-            if self.exclusive and len(self.types) == 1:  # there is nothing to tell apart
-                chains = tuple(replace(chain, label=self.types[0]) for chain in chains)
-            pairs, kept = pairs_of(window, chains, self.types, self._allowed)
-            relations: list[Relation] = []
-            if len(pairs.subjects) and self.exclusive:
-                relations = self._exclusive(hidden.rows([n]), one_way(pairs), kept, window, spans)
-            elif len(pairs.subjects):
-                assert hidden.attention is not None
-                left, right, both = self._features(hidden.states[n], hidden.attention[n], pairs)
-                relations = self._relations(self._logits(left, right), both, pairs, kept, window, spans)
+        for document, at, own in zip(found, seen, hits, strict=True):
+            relations = self._relations(at, own)
             if self.cues:
-                relations = self._with_cues(relations, chains, window, spans, given=bool(document.chains))
+                relations = self._with_cues(relations, at, given=bool(document.chains))
             relations = [_scored(relation, document.entities) for relation in self._beside.compatible(relations)]
-            results.append(replace(document, chains=tuple(chains), relations=tuple(relations)))
+            results.append(replace(document, chains=tuple(at.chains), relations=tuple(relations)))
         return results
+
+    def _seen(self, window: Window, document: Document) -> _Seen:
+        """Return the pairs of a window that may have a relation."""
+        spans = sentences_of(window)
+        chains = document.chains or self._grouped(window.text, document.entities, spans)
+        if self.exclusive and len(self.types) == 1:  # there is nothing to tell apart
+            chains = tuple(replace(chain, label=self.types[0]) for chain in chains)
+        pairs, kept = pairs_of(window, chains, self.types, self._allowed)
+        return _Seen(window, spans, chains, one_way(pairs) if self.exclusive else pairs, kept)
 
     def _grouped(self, text: str, entities: Sequence[Entity], spans: Sequence[Span] | None = None) -> tuple[Chain, ...]:
         """Return the chains of the entities found."""
@@ -266,72 +248,67 @@ class RelationHead(nn.Module):
             return tuple(Chain(e.text, e.label, (Mention(e.text, e.start, e.end),)) for e in entities)
         return chains_of(text, entities, spans)
 
-    def _exclusive(
-        self, hidden: Hidden, pairs: Pairs, chains: Sequence[Chain], window: Window, sentences: Sequence[Span]
-    ) -> list[Relation]:
-        """Return the best relation of each two entities, where it is likely enough."""
-        logits, roles = self._directed(hidden, [window], [pairs])
-        margins, numbers, back = best_directed(logits)
+    def _above_threshold(self, hidden: Hidden, seen: Sequence[_Seen]) -> list[list[_Hit]]:
+        """Return the relations of each window that are likely enough, the likeliest first."""
+        hits: list[list[_Hit]] = [[] for _ in seen]
+        counts = [len(at.pairs.subjects) for at in seen]
+        if not sum(counts):
+            return hits
+        sides = self.localised.sides(hidden, [at.pairs for at in seen])
+        kinds = np.concatenate([at.pairs.kinds(len(self.types)) for at in seen])
+        rows, numbers, margins = self.localised.margins(sides, kinds, self._of_kind)
         slope, offset = self.calibration
-        probabilities = torch.sigmoid(slope * margins + offset)
-        evidence, ends = Evidence(window, (roles > 0).float(), sentences, chains), _ends(chains, window)
+        scores = torch.sigmoid(slope * margins + offset)
+        likely = scores >= self.threshold
+        found = [t[likely].numpy() for t in (rows, numbers, scores)]
+        window_of, first = np.repeat(np.arange(len(seen)), counts), np.cumsum([0, *counts])
+        order = np.lexsort((found[1], found[0], -found[2]))
+        for row, number, score in zip(*(column[order].tolist() for column in found), strict=True):
+            n = window_of[row]
+            at, own = seen[n].pairs, row - first[n]
+            hits[n].append(_Hit(int(at.subjects[own]), int(at.objects[own]), number, score, sides.looks(n, own)))
+        return hits
+
+    def _best_directed(self, hidden: Hidden, seen: Sequence[_Seen]) -> list[list[_Hit]]:
+        """Return the best relation of each two entities of each window, where it is likely enough."""
+        hits: list[list[_Hit]] = []
+        slope, offset = self.calibration
+        for n, at in enumerate(seen):
+            hits.append([])
+            if not len(at.pairs.subjects):
+                continue
+            logits, roles = self._directed(hidden.rows([n]), [at.window], [at.pairs])
+            margins, numbers, back = best_directed(logits)
+            scores = torch.sigmoid(slope * margins + offset)
+            for row in torch.argsort(scores, descending=True, stable=True).tolist():
+                if scores[row] >= self.threshold:
+                    ends = int(at.pairs.subjects[row]), int(at.pairs.objects[row])
+                    subject, object_ = reversed(ends) if back[row] else ends
+                    looks = (roles[row] > 0).float().numpy()
+                    hits[n].append(_Hit(subject, object_, numbers[row], float(scores[row]), looks))
+        return hits
+
+    def _relations(self, seen: _Seen, hits: Sequence[_Hit]) -> list[Relation]:
+        """Return what was found in a window, between the first mentions of its chains, with the evidence."""
+        evidence = Evidence(seen.window, seen.sentences, seen.kept)
+        ends = {n: first_mention(seen.kept[n], seen.window) for n in {n for h in hits for n in (h.subject, h.object)}}
         found = []
-        for row in torch.argsort(probabilities, descending=True, stable=True).tolist():
-            if probabilities[row] >= self.threshold:
-                subject, object_ = int(pairs.subjects[row]), int(pairs.objects[row])
-                if back[row]:
-                    subject, object_ = object_, subject
-                said = evidence.of(row, subject, object_)
-                found.append(
-                    self._relation(numbers[row], ends[subject], ends[object_], float(probabilities[row]), said)
-                )
+        for hit in hits:
+            id, name = self._ids[hit.relation], self.relations[self._ids[hit.relation]]
+            said = evidence.of(hit.looks, hit.subject, hit.object)
+            subject, object_ = ends[hit.subject], ends[hit.object]
+            found.append(Relation(subject, name, object_, hit.score, id if id != name else None, said))
         return found
 
-    def _relation(
-        self, number: int, subject: Entity, object_: Entity, score: float, evidence: tuple[Span, ...]
-    ) -> Relation:
-        id, name = self._ids[number], self.relations[self._ids[number]]
-        return Relation(subject, name, object_, score, id if id != name else None, evidence)
-
-    def _relations(
-        self,
-        logits: Tensor,
-        both: Tensor,
-        pairs: Pairs,
-        chains: Sequence[Chain],
-        window: Window,
-        sentences: Sequence[Span],
-    ) -> list[Relation]:
-        slope, offset = self.calibration
-        probabilities = torch.sigmoid(slope * (logits[:, 1:] - logits[:, :1]) + offset)
-        rows, classes = torch.nonzero(probabilities >= self.threshold, as_tuple=True)
-        if not len(rows):
-            return []
-        evidence, ends = Evidence(window, both, sentences, chains), _ends(chains, window)
-        found = []
-        scores, order = torch.sort(probabilities[rows, classes], descending=True, stable=True)
-        for row, number, score in zip(rows[order].tolist(), classes[order].tolist(), scores.tolist(), strict=True):
-            subject, object_ = int(pairs.subjects[row]), int(pairs.objects[row])
-            said = evidence.of(row, subject, object_)
-            found.append(self._relation(number, ends[subject], ends[object_], score, said))
-        return found
-
-    def _with_cues(
-        self,
-        relations: Sequence[Relation],
-        chains: Sequence[Chain],
-        window: Window,
-        sentences: Sequence[Span],
-        *,
-        given: bool,
-    ) -> list[Relation]:
+    def _with_cues(self, relations: Sequence[Relation], seen: _Seen, *, given: bool) -> list[Relation]:
         """Add what the text says in so many words; of two scores for one relation the higher counts.
 
         Chains that were given may lack their pronouns, which the cues need.
         """
-        chains = with_anaphora(window.text, chains, sentences) if given else chains
+        window, chains = seen.window, seen.chains
+        chains = with_anaphora(window.text, chains, seen.sentences) if given else chains
         best = {_key(relation): relation for relation in relations}
-        for claim in claims(window.text, chains, sentences, self._ids):
+        for claim in claims(window.text, chains, seen.sentences, self._ids):
             subject, object_ = (first_mention(chains[n], window) for n in (claim.subject, claim.object))
             said = Relation(
                 subject, self.relations[claim.property], object_, claim.score, claim.property, (claim.sentence,)
@@ -401,11 +378,6 @@ def _are_known(relations: Collection[str]) -> bool:
     return wikidata and 2 * sum(key in known for key in relations) > len(relations)
 
 
-def _ends(chains: Sequence[Chain], window: Window) -> list[Entity]:
-    """Return what stands for each chain in a relation."""
-    return [first_mention(chain, window) for chain in chains]
-
-
 def _key(relation: Relation) -> tuple[Entity, str, Entity]:
     return relation.subject, relation.property or relation.label, relation.object
 
@@ -419,18 +391,3 @@ def _scored(relation: Relation, entities: Sequence[Entity]) -> Relation:
 
 def _only(document: Document, label: str) -> Document:
     return replace(document, relations=tuple(r for r in document.relations if r.label == label))
-
-
-def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the adaptive-threshold loss of ATLOP (Zhou et al. 2021, eq. 12), averaged over pairs.
-
-    Positive relations are pushed above the threshold class (column 0), all others below it.
-    Both arguments: *Shape:* (n_pairs, n_relations + 1).
-    """
-    threshold = torch.zeros_like(labels)
-    threshold[:, 0] = 1.0
-    positive = labels.clone()
-    positive[:, 0] = 0.0
-    above = (logits - (1 - positive - threshold) * 1e30).log_softmax(-1)
-    below = (logits - positive * 1e30).log_softmax(-1)
-    return -((above * positive).sum(1) + below[:, 0]).mean()

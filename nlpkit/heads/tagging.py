@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -141,6 +142,7 @@ def _log_odds(log_probabilities: NDArray[np.float32]) -> float:
     return mean - math.log(-math.expm1(mean))
 
 
+@lru_cache(maxsize=1 << 16)
 def _shape(word: str) -> int:
     """Return a word's shape: one number for lower case, Capital, CAPITALS, mIxed, digits, and the rest."""
     first = word[0]
@@ -159,7 +161,7 @@ def _shape(word: str) -> int:
 
 def _shapes(window: Window) -> NDArray[np.int64]:
     """Return the shapes of each word, the word before and the word after. *Shape:* (n_words, 3)."""
-    own = np.array([_shape(window.text[a:b]) for a, b in window.word_offsets], dtype=np.int64)
+    own = np.array([_shape(window.text[a:b]) for a, b in window.word_offsets.tolist()], dtype=np.int64)
     if not len(own):
         return np.zeros((0, 3), dtype=np.int64)
     before = np.concatenate([[7], own[:-1]])
@@ -170,8 +172,26 @@ def _shapes(window: Window) -> NDArray[np.int64]:
 def viterbi(rows: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
     """Return the best path of each row of log-probabilities in which I follows only B or I of its own label.
 
-    All rows are walked together, the shorter ones padded with O.
+    Where the best tag of every word makes such a path, it is the best; the other rows are walked together.
     """
+    paths = [row.argmax(1) for row in rows]
+    broken = [n for n, path in enumerate(paths) if not _is_valid(path)]
+    for n, path in zip(broken, _walked([rows[n] for n in broken]) if broken else [], strict=True):
+        paths[n] = path
+    return paths
+
+
+def _is_valid(path: NDArray[np.int64]) -> bool:
+    """Say whether I follows only B or I of its own label."""
+    inside = path[1:][path[1:] % 2 == 0]
+    before = path[:-1][path[1:] % 2 == 0]
+    return not (len(path) and path[0] and path[0] % 2 == 0) and bool(
+        ((inside == 0) | (before == inside) | (before == inside - 1)).all()
+    )
+
+
+def _walked(rows: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
+    """Return the best path of each row, the shorter ones padded with O (Viterbi 1967)."""
     n_tags = rows[0].shape[1]
     length = max((len(r) for r in rows), default=0)
     scores = np.full((len(rows), length, n_tags), _NEVER, dtype=np.float32)
