@@ -54,6 +54,11 @@ SHOWN = {
         ("follow-ups answered rightly, graph alone", "the same, graph alone"),
         ("follow-ups answered rightly, documents alone", "the same, documents alone"),
     ),
+    "kdconv": tuple(
+        (f"{domain}, asked for something: {answer}", f"Chinese questions about {domain} (KdConv), {said}")
+        for domain in ("films", "music", "places")
+        for answer, said in (("right", "answered rightly"), ("wrong", "answered wrongly"))
+    ),
     "recipes": (
         ("qa-squad: f1", "`qa/squad`, F1"),
         ("sentiment-sst2: accuracy", "sentiment (SST-2), accuracy"),

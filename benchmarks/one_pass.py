@@ -53,13 +53,14 @@ ADAPTERS = 100
 def main() -> None:
     """Measure and write benchmarks/results/one_pass.json."""
     parser = options(__doc__, "a twentieth of the texts, two rounds")
-    parser.add_argument("--texts", type=int, default=2000)
+    parser.add_argument("--passages", type=int, default=2000)
+    parser.add_argument("--utterances", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    n = arguments.texts // 20 if arguments.quick else arguments.texts
+    n_short, n_long = (n // 20 if arguments.quick else n for n in (arguments.utterances, arguments.passages))
     rounds = 2 if arguments.quick else arguments.rounds
-    short = utterances(arguments.data / "classification" / "clinc150" / "data_full.json", n)
-    long = passages(arguments.data / "corpora" / "wikipedia_2wiki" / "passages.jsonl.gz", n)
+    short = utterances(arguments.data / "classification" / "clinc150" / "data_full.json", n_short)
+    long = passages(arguments.data / "corpora" / "wikipedia_2wiki" / "passages.jsonl.gz", n_long)
     rows = [
         *joint(long, LONG, rounds, "passages"),
         *joint(short, SHORT, rounds, "utterances"),
@@ -74,7 +75,11 @@ def main() -> None:
     ]
     show("Passes", rows)
     if not arguments.quick:
-        write("one_pass", rows, f"{n} passages of Wikipedia (2WikiMultihopQA) and {n} utterances of CLINC150")
+        write(
+            "one_pass",
+            rows,
+            f"{n_long:,} passages of Wikipedia (2WikiMultihopQA) and {n_short:,} utterances of CLINC150",
+        )
 
 
 def passages(path: Path, n: int) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nlpkit.dialogue import smalltalk
-from nlpkit.dialogue.followups import Exchange, Spoken, gender, resolved
+from nlpkit.dialogue.followups import Exchange, Spoken, gender, readings
 from nlpkit.dialogue.state import Schema, State, tracked, updated
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
@@ -222,15 +222,17 @@ class Dialogue:
 
     def _answered(self, text: str) -> _Said:
         """Return the answer of the graph, else of the documents, else that it is not known."""
-        question = resolved(text, self._history, self._named)
+        questions = readings(text, self._history, self._named)
+        question, found = questions[0], None
+        if self.graph:
+            try:
+                question, found = self._asked(questions)
+            except QuestionError as e:
+                return _Said(Turn("assistant", "", "unknown"), why=f"the graph: {e}")
         read = f"understood as: {question}\n" if question != text else ""
         topics = tuple(self._named(question))
         notes = []
-        if self.graph:
-            try:
-                found = self.graph.ask(question)
-            except QuestionError as e:
-                return _Said(Turn("assistant", "", "unknown"), why=f"{read}the graph: {e}")
+        if found:
             if not found.abstained:
                 answers = tuple(self._answer_spoken(question, a.text, a.id) for a in found.answers)
                 sources = tuple(Source(e.document, e.start, e.end, e.text) for e in found.evidence)
@@ -252,6 +254,18 @@ class Dialogue:
             notes.append("the documents: no passage holds an answer")
         exchange = Exchange(question, topics) if topics else None
         return _Said(Turn("assistant", "", "unknown"), exchange, read + "; ".join(notes))
+
+    def _asked(self, questions: Sequence[str]) -> tuple[str, GraphAnswer]:
+        """Return the first of the questions that the graph answers, else the first one, with what the graph says."""
+        assert self.graph is not None
+        first: GraphAnswer | None = None
+        for question in questions:
+            found = self.graph.ask(question)
+            if not found.abstained:
+                return question, found
+            first = first or found
+        assert first is not None
+        return questions[0], first
 
     def _answer_spoken(self, question: str, name: str, node_id: int | None) -> Spoken:
         label = self.graph.node(node_id).type if self.graph and node_id is not None else "NUM"

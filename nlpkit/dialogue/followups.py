@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nlpkit.graph.chinese import ASKS, asking
 from nlpkit.lexicon import FEMALE_NAMES, FEMALE_WORDS, MALE_NAMES, MALE_WORDS, NOMINALS, ROLES
 from nlpkit.names import gender_of, normalise
 
 REACH: Final = 4
 """How many exchanges back a follow-up looks."""
+FAR: Final = 8
+"""How many in Chinese, where each thing spoken of is tried until one has what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,10 @@ def gender(name: str, said: str = "") -> str:
     return gender_of(name) or ("m" if first in MALE_NAMES else "f" if first in FEMALE_NAMES else "")
 
 
-def resolved(text: str, history: Sequence[Exchange], known: Callable[[str], Sequence[Spoken]]) -> str:
-    """Return a question that can be asked without what came before.
+def readings(text: str, history: Sequence[Exchange], known: Callable[[str], Sequence[Spoken]]) -> list[str]:
+    """Return the questions that a text may mean, the likeliest first, each to be asked without what came before.
+
+    Chinese leaves out what is spoken of, and its pronouns say little: there may be several.
 
     Args:
         text: what the user said.
@@ -65,9 +70,13 @@ def resolved(text: str, history: Sequence[Exchange], known: Callable[[str], Sequ
     """
     question = " ".join(text.split())
     if not history:
-        return question
+        return [question]
     if re.search(r"[\u4e00-\u9fff]", question):
         return _chinese(question, history, known)
+    return [_english(question, history, known)]
+
+
+def _english(question: str, history: Sequence[Exchange], known: Callable[[str], Sequence[Spoken]]) -> str:
     bare = _JOINING.sub("", question).strip()
     if turned := _TURNED.match(bare):
         # "What about Paul, where was he born?"
@@ -112,9 +121,9 @@ _ENDS_NOUN_PHRASE = re.compile(
 )
 
 
-def _spoken(history: Sequence[Exchange]) -> Iterator[Spoken]:
+def _spoken(history: Sequence[Exchange], reach: int = REACH) -> Iterator[Spoken]:
     """Yield what was spoken of, the latest first: of an exchange its only answer, what it was about, other answers."""
-    for exchange in reversed(history[-REACH:]):
+    for exchange in reversed(history[-reach:]):
         few = exchange.answers if len(exchange.answers) == 1 else ()
         yield from (*few, *exchange.topics, *(exchange.answers if not few else ()))
 
@@ -246,25 +255,41 @@ _ZH_OTHER = re.compile(r"^(?:那么?|还有)?(.+?)呢[？?]?$")
 _ZH_POINTS = (
     (re.compile("她"), ("PER",), "f"),
     (re.compile("他(?!们)"), ("PER",), "m"),
-    (re.compile("它|这部电影|那部电影|该片|这首歌|这张专辑|这本书"), ("MISC", "ORG", "LOC"), ""),
-    (re.compile("那里|那儿|那个地方|该地"), ("LOC", "ORG"), ""),
+    (
+        re.compile("它|[这那该](?:部|首|张|本|家|座|个)?(?:电影|影片|片子?|歌曲?|专辑|书|公司|乐队|景点)"),
+        ("MISC", "ORG", "LOC"),
+        "",
+    ),
+    (re.compile("[这那](?:里|儿|个地方)|该地"), ("LOC", "ORG"), ""),
 )
 
 
-def _chinese(question: str, history: Sequence[Exchange], known: Callable[[str], Sequence[Spoken]]) -> str:
+def _chinese(question: str, history: Sequence[Exchange], known: Callable[[str], Sequence[Spoken]]) -> list[str]:
     """Return a Chinese question with names in place of what points back, or the last one asked of something else."""
     other = _ZH_OTHER.match(question)
-    if other and not re.search(r"[谁哪几何什么]", other[1]):
+    if other and not ASKS.search(other[1]):
         found = known(other[1])
         for exchange in reversed(history[-REACH:]):
             topics = [t for t in exchange.topics if t.name in exchange.question]
             alike = [t for t in topics if not found or t.type == found[0].type] or topics
             if alike:
-                return exchange.question.replace(alike[0].name, other[1], 1)
+                again = [exchange.question.replace(alike[0].name, other[1], 1)]
+                # "导演呢？" may be a part of what was spoken of.
+                return again if found else [*again, *(f"{one.name}，{question}" for one in alike)]
+    first, last = asking(question)
+    clause = question[first:last]
+    # What stands before the clause that asks is talk, but may be what is asked about.
+    before = known(question[:first]) if first else ()
+    spoken = list(dict.fromkeys([*before, *_spoken(history, FAR)]))
     for pattern, types, sex in _ZH_POINTS:
-        if pattern.search(question):
+        if pattern.search(clause):
             meant = _person(history, sex) if sex else _thing(history, types)
             # A graph read from a table may not tell persons from things.
-            meant = meant or next(_spoken(history), None)
-            question = pattern.sub(meant.name, question) if meant else question
-    return question
+            open_ = [one for one in spoken if one != meant and (not one.type or one.type in types)]
+            return [pattern.sub(one.name, clause) for one in ([meant] if meant else []) + open_] or [question]
+    if not ASKS.search(question):
+        return [question]
+    # What is asked of, when nothing is named: what was asked about before, then what was answered.
+    asked = [topic for exchange in reversed(history[-FAR:]) for topic in exchange.topics]
+    left_out = [f"{one.name}，{clause}" for one in dict.fromkeys([*before, *asked, *spoken])]
+    return [question, *left_out] if known(clause) or not left_out else left_out

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Final
 
+from nlpkit.graph import chinese as in_chinese
 from nlpkit.graph.execute import Reached, execute
 from nlpkit.graph.plan import MAX_BRANCHES, Branch, Plan
 from nlpkit.graph.question import Question, read
@@ -19,6 +20,7 @@ from nlpkit.graph.view import View
 from nlpkit.graph.vocabulary import vocabulary
 from nlpkit.graph.wordings import wordings
 from nlpkit.names import untitled
+from nlpkit.text import chinese
 
 THRESHOLD: Final = 0.5
 """Abstain below this confidence in the plan."""
@@ -177,6 +179,10 @@ def _certainty(end: Reached) -> float:
 
 def _plans(source: FactSource, kit: Extractor, found: Found) -> list[RankedPlan]:
     topics = found.topics
+    if chinese(found.text):
+        places = [(topic.first, topic.last, topic.nodes) for topic in topics]
+        readings = in_chinese.plans(found.text, places, source)
+        return [RankedPlan(plan, score, score) for plan, score in readings[:N_PLANS]]
     question = read(found.text, tuple((topic.first, topic.last) for topic in topics))
     if not topics or len(topics) > MAX_BRANCHES or not question.asks:
         return []

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Final
 
 from nlpkit.epithets import extended, other_spellings
+from nlpkit.errors import QuestionError
+from nlpkit.graph import chinese as in_chinese
 from nlpkit.graph.english import STOP_WORDS, Token, stem
 from nlpkit.graph.question import split
 from nlpkit.graph.records import Extractor, FactSource, Node
@@ -16,9 +18,12 @@ from nlpkit.graph.rephrase import rephrased
 from nlpkit.graph.vocabulary import side_stems, vocabulary
 from nlpkit.lexicon import LEGAL_FORMS, TITLES
 from nlpkit.names import epithet_of, untitled
+from nlpkit.text import chinese
 from nlpkit.types import Entity
 
 MAX_NAME_WORDS: Final = 10
+MAX_SIGNS: Final = 400
+"""Characters of a Chinese question at most."""
 NEAR: Final = 0.86
 """Least similarity for a near spelling to be taken for the name."""
 
@@ -29,7 +34,10 @@ _QUOTED = re.compile('["“«]([^"”»]{2,80})["”»]')
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A name in a question (token range) and the nodes that may be meant, likeliest first; none: not in the graph."""
+    """A name in a question and the nodes that may be meant, likeliest first; none: not in the graph.
+
+    `first` and `last` count tokens; in a Chinese question, characters.
+    """
 
     text: str
     first: int
@@ -52,7 +60,8 @@ def find_topics(question: str, source: FactSource, kit: Extractor, given: Sequen
 
     Names given or in [brackets] are taken as they are. Otherwise the longest names the alias index knows are
     taken, left to right; part of a longer capitalised name is not ("Curie" in "Pierre Curie"). Only when
-    capitalised words are left or nothing was found does the kit's `ner` read the question.
+    capitalised words are left or nothing was found does the kit's `ner` read the question. In a Chinese question any
+    run of characters may be a name.
 
     Raises:
         QuestionError: nothing is asked, or far too much.
@@ -60,9 +69,11 @@ def find_topics(question: str, source: FactSource, kit: Extractor, given: Sequen
     """
     marked = [name.strip() for name in _MARKED.findall(question) if name.strip()]
     text = " ".join(_MARKED.sub(lambda m: f" {m.group(1)} ", question).split())
+    names = [*(given or ()), *(name for name in marked if name not in (given or ()))]
+    if chinese(text):
+        return _in_chinese(_MARKED.sub(r"\1", question.strip()), names, source)
     text = rephrased(text)
     words = split(text)
-    names = [*(given or ()), *(name for name in marked if name not in (given or ()))]
     if names:
         topics = [_named(name, words, source) for name in names]
     else:
@@ -73,6 +84,26 @@ def find_topics(question: str, source: FactSource, kit: Extractor, given: Sequen
     known = tuple(topic for topic in topics if topic.nodes)
     missing = tuple(topic.text for topic in topics if not topic.nodes)
     return Found(text, _distinct(known), missing)
+
+
+def _in_chinese(text: str, names: Sequence[str], source: FactSource) -> Found:
+    """Find the topics of a Chinese question.
+
+    Raises:
+        QuestionError: far too much is asked.
+
+    """
+    if len(text) > MAX_SIGNS:
+        raise QuestionError(f"a question of {len(text):,} characters; up to {MAX_SIGNS} can be asked: shorten it")
+    if names:
+        nodes = {name: lookup(name, source) for name in names}
+        places = {name: text.find(name) if name in text else len(text) for name in names}
+        found = [Topic(name, at, min(at + len(name), len(text)), *nodes[name]) for name, at in places.items()]
+    else:
+        found = [Topic(text[a:b], a, b, nodes) for a, b, nodes in in_chinese.names(text, source)]
+    found.sort(key=lambda topic: topic.first)
+    known = tuple(topic for topic in found if topic.nodes)
+    return Found(text, _distinct(known), tuple(topic.text for topic in found if not topic.nodes))
 
 
 def _distinct(topics: Sequence[Topic]) -> tuple[Topic, ...]:

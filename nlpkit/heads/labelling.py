@@ -79,6 +79,9 @@ def with_scores(document: Document, kind: str, scores: Tensor) -> Document:
 
 def averaged(parts: Sequence[tuple[Window, Document]], kind: str) -> Scores:
     """Return the mean of the windows' scores, weighted by the characters that each is the authority for."""
+    if len(parts) == 1:
+        only: Scores = parts[0][1].metadata[kind]
+        return only
     weights = [max(1, w.core[1] - w.core[0]) for w, _ in parts]
     scores: Scores = np.average([part.metadata[kind] for _, part in parts], axis=0, weights=weights)
     return scores
