@@ -40,7 +40,7 @@ MAY_IMPORT = {
     room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room in ("cli", "dialogue") else set())
     for level, layer in enumerate(LAYERS)
     for room in layer
-} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "names", "chains", "epithets"}}
+} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "text", "names", "chains", "epithets"}}
 
 DOORS = {
     "transformers": {
