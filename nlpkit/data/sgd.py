@@ -14,6 +14,9 @@ from nlpkit.types import Document, Entity, Example, Label
 TASK = "dialogue"
 """The key of `Document.labels` that the intent goes to."""
 
+_WORDED = ("True", "False", DONT_CARE)
+"""Values that a reply says in words of its own."""
+
 
 def read(folder: Path) -> Iterator[Example]:
     """Read a folder with `schema.json` and `dialogues_*.json`: one Example a user turn and service.
@@ -41,7 +44,7 @@ def read_replies(folder: Path) -> Iterator[Example]:
     """Read the system's turns of such a folder as replies to write: one Example a turn.
 
     The query says what the user said and what the reply should do (see `act_line`); the text is the reply.
-    `metadata["values"]` holds the values that the reply must name.
+    `metadata` holds the "acts" (kind, slot, values), and the "values" that the reply must name.
 
     Raises:
         DataError: a file is missing or broken (it is named).
@@ -63,10 +66,12 @@ def _replies(dialogue: Mapping[str, Any]) -> Iterator[Example]:
             said = turn["utterance"]
             continue
         acts = [(a["act"], a["slot"], a["values"]) for frame in turn["frames"] for a in frame["actions"]]
-        values = [v for _, slot, given in acts for v in given if slot and v not in ("True", "False")]
+        values = [v for _, slot, given in acts for v in given if slot not in ("", "intent") and v not in _WORDED]
         name = f"{dialogue['dialogue_id']}-{number}"
         query = f"{USER}{said}\n{act_line(acts)}\n{SYSTEM.rstrip()}"
-        yield Example(Document(f" {turn['utterance']}", name, query=query, metadata={"values": values}), name)
+        yield Example(
+            Document(f" {turn['utterance']}", name, query=query, metadata={"acts": acts, "values": values}), name
+        )
 
 
 def act_line(acts: Iterable[tuple[str, str, Sequence[str]]]) -> str:
