@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from nlpkit.schemas import spoken
 
-_NUMBERS: Final = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]))
+_NUMBERS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PLAIN: Final = {
     "NOTIFY_SUCCESS": "It is done.",
     "NOTIFY_FAILURE": "Sorry, it could not be done.",
@@ -65,7 +65,7 @@ def unsaid(reply: str, values: Iterable[str]) -> list[str]:
 
 
 def _ways(value: str) -> list[str]:
-    return [value, _NUMBERS[int(value)]] if value.isdecimal() and int(value) in _NUMBERS else [value]
+    return [value, _NUMBERS[int(value)]] if value.isdecimal() and int(value) < len(_NUMBERS) else [value]
 
 
 def _stands(value: str, text: str) -> bool:
