@@ -19,8 +19,6 @@ from nlpkit.dialogue.replies import Act, slot_error_rate, templated
 from nlpkit.generate import Generator
 from nlpkit.types import Document
 
-DECODING = {"max_new_tokens": 64, "stop": ["\n"]}
-
 
 def main() -> None:
     """Measure and write benchmarks/results/replies.json."""
@@ -39,7 +37,7 @@ def main() -> None:
         generator = Generator.from_pretrained("smollm2")
         name = generator.load(arguments.adapter)
         for what, adapter in (("SmolLM2 as it is", None), ("SmolLM2 with the adapter", name)):
-            found = written.write(generator, documents, adapter=adapter, **DECODING)
+            found = written.write(generator, documents, adapter=adapter, max_new_tokens=64, stop=["\n"])
             rows += scored(what, found.texts, documents)
             rows.append(Row(f"{what}: perplexity of the references, by pieces", found.scores["perplexity"], ""))
     show("Replies", rows)
