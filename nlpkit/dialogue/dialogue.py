@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from nlpkit.dialogue import smalltalk
 from nlpkit.dialogue.followups import Exchange, Spoken, gender, readings
+from nlpkit.dialogue.replies import Act, templated
 from nlpkit.dialogue.state import Schema, State, tracked, updated
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
@@ -21,6 +22,8 @@ from nlpkit.types import Answer, Document, Source, Turn
 FORMAT = 1
 _MOST = 10_000
 """Characters of a turn at most."""
+_FEW = 5
+"""So many choices are named where one of them is asked for."""
 
 
 class Graph(Protocol):
@@ -293,12 +296,16 @@ class Dialogue:
         if missing:
             slot = self.schema.slots[missing[0]]
             self.state = replace(state, asked=slot.name)
-            question = slot.question or (f"{slot.name}是什么？" if chinese else f"Which {slot.name.replace('_', ' ')}?")
+            choices = slot.values if len(slot.values) <= _FEW else ()
+            plain = f"{slot.name}是什么？" if chinese else templated([Act("REQUEST", slot.name, choices)])
+            question = slot.question or plain
             return _Said(Turn("assistant", question, "ask"), why=f"{state.intent} needs {', '.join(missing)}")
         self.state = replace(state, asked="")
         done = self.schema.intents[state.intent].done
         slots = ", ".join(f"{name}: {value}" for name, value in state.slots.items())
-        reply = done.format_map(_Kept(state.slots)) if done else f"{state.intent}: {slots}"
+        acts = [Act("CONFIRM", name, (value,)) for name, value in state.slots.items()]
+        plain = f"{state.intent}：{slots}" if chinese else templated(acts)
+        reply = done.format_map(_Kept(state.slots)) if done else plain
         return _Said(Turn("assistant", reply, "done"), why=f"{state.intent} has all it needs: {slots}")
 
 
