@@ -19,8 +19,8 @@ from nlpkit.types import Document
 _LEAST_ROOM = 8
 """Pieces of text that a window must hold beside the query."""
 
-_FOLDING = 4
-"""Batches from which on it pays to add an adapter to the weights first: it costs a pass a tenth of its time."""
+_FOLDING = 2
+"""Batches from which on it pays to add an adapter to the weights first: left beside them, LoRA slows a pass by 7 %."""
 
 
 @dataclass(frozen=True, slots=True)
