@@ -114,17 +114,26 @@ def plain_model(writer: Generator) -> tuple[Any, Any]:
 
 
 def memory() -> list[Row]:
-    """Measure the peak memory of a process that writes 16 texts at once, against one that writes one."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
-        one = fresh.submit(peak, 1).result()
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
-        many = fresh.submit(peak, 16).result()
-    return [Row("peak memory, 16 texts side by side against one", many / one, "x")]
+    """Measure the peak memory of fresh processes: 16 texts side by side, one, and 16 by plain generate one by one."""
+    peaks = []
+    for side_by_side, n in ((True, 16), (True, 1), (False, 16)):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+            peaks.append(fresh.submit(peak, side_by_side, n).result())
+    many, one, plain_ = peaks
+    return [
+        Row("peak memory of 16 texts side by side, against plain generate one by one", many / plain_, "x"),
+        Row("memory that each further text takes", (many - one) / 15 / 1024, "MiB"),
+    ]
 
 
-def peak(n: int) -> int:
-    """Return the peak memory of this process after writing n texts side by side."""
-    Generator.from_pretrained("smollm2")(["The river ran past the mill"] * n, chat=False, max_new_tokens=N_NEW)
+def peak(side_by_side: bool, n: int) -> int:
+    """Return the peak memory of this process in KiB after writing n texts."""
+    writer, prompts = Generator.from_pretrained("smollm2"), ["The river ran past the mill"] * n
+    if side_by_side:
+        writer(prompts, chat=False, max_new_tokens=N_NEW)
+    else:
+        model, tokenizer = plain_model(writer)
+        one_by_one(model, tokenizer, prompts)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
