@@ -51,7 +51,8 @@ def _sentence(kind: str, acts: Sequence[Act]) -> str:
         return f"Please confirm: {_listed(named)}."
     if kind == "OFFER":
         return f"How about this: {_listed(named)}?"
-    return (lambda words: words[:1].upper() + words[1:] + "." if words else "")(_listed(named))
+    words = _listed(named)
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def _listed(words: Sequence[str]) -> str:
