@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from _report import Row, options, show, write
 
 from nlpkit import data, fluency, written
-from nlpkit.dialogue.replies import Act, slot_error_rate, templated
+from nlpkit.dialogue.replies import slot_error_rate, templated
 from nlpkit.generate import Generator
 from nlpkit.types import Document
 
@@ -31,7 +31,7 @@ def main() -> None:
     documents = [example.document for example in chosen]
     rows = [
         Row("references: slot error rate", errors([d.text for d in documents], documents), ""),
-        *scored("templates", [templated(Act(*act) for act in d.metadata["acts"]) for d in documents], documents),
+        *scored("templates", [templated(d.metadata["acts"]) for d in documents], documents),
     ]
     if arguments.adapter:
         generator = Generator.from_pretrained("smollm2")

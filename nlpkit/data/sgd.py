@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nlpkit.data.files import load_json
 from nlpkit.errors import DataError
-from nlpkit.schemas import DONT_CARE, NO_INTENT, SYSTEM, USER, as_query, spoken, turns
+from nlpkit.schemas import DONT_CARE, NO_INTENT, Act, as_query, reply_prompt, spoken, turns
 from nlpkit.types import Document, Entity, Example, Label
 
 TASK = "dialogue"
@@ -43,8 +43,8 @@ def read(folder: Path) -> Iterator[Example]:
 def read_replies(folder: Path) -> Iterator[Example]:
     """Read the system's turns of such a folder as replies to write: one Example a turn.
 
-    The query says what the user said and what the reply should do (see `act_line`); the text is the reply.
-    `metadata` holds the "acts" (kind, slot, values), and the "values" that the reply must name.
+    The query says what the user said, what is settled and what the reply should do (see `schemas.reply_prompt`); the
+    text is the reply. `metadata` holds the "acts" (`schemas.Act`), and the "values" that the reply must name.
 
     Raises:
         DataError: a file is missing or broken (it is named).
@@ -60,33 +60,22 @@ def read_replies(folder: Path) -> Iterator[Example]:
 
 
 def _replies(dialogue: Mapping[str, Any]) -> Iterator[Example]:
-    said = ""
+    said, intent = "", ""
+    settled: dict[str, str] = {}
     for number, turn in enumerate(dialogue["turns"]):
         if turn["speaker"] == "USER":
             said = turn["utterance"]
+            states = [frame["state"] for frame in turn["frames"]]
+            intent = next((s["active_intent"] for s in states if s["active_intent"] != "NONE"), "")
+            settled = {slot: values[0] for state in states for slot, values in state["slot_values"].items()}
             continue
-        acts = [(a["act"], a["slot"], a["values"]) for frame in turn["frames"] for a in frame["actions"]]
-        values = [v for _, slot, given in acts for v in given if slot not in ("", "intent") and v not in _WORDED]
+        acts = [Act(a["act"], a["slot"], a["values"]) for frame in turn["frames"] for a in frame["actions"]]
+        values = [v for act in acts for v in act.values if act.slot not in ("", "intent") and v not in _WORDED]
         name = f"{dialogue['dialogue_id']}-{number}"
-        query = f"{USER}{said}\n{act_line(acts)}\n{SYSTEM.rstrip()}"
+        query = reply_prompt(said, intent, settled, acts)
         yield Example(
             Document(f" {turn['utterance']}", name, query=query, metadata={"acts": acts, "values": values}), name
         )
-
-
-def act_line(acts: Iterable[tuple[str, str, Sequence[str]]]) -> str:
-    """Return what a reply should do, in words: "acts: offer city (San Jose); request time".
-
-    Args:
-        acts: each with its slot ("" for none) and the values that the reply names.
-
-    """
-    parts = []
-    for act, slot, values in acts:
-        named = f" {spoken(slot)}" if slot else ""
-        given = f" ({', '.join(values)})" if values else ""
-        parts.append(f"{act.lower().replace('_', ' ')}{named}{given}")
-    return f"acts: {'; '.join(parts) or 'none'}"
 
 
 def _dialogue_files(folder: Path) -> list[Path]:

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from nlpkit.dialogue import smalltalk
 from nlpkit.dialogue.followups import Exchange, Spoken, gender, readings
-from nlpkit.dialogue.replies import Act, templated
+from nlpkit.dialogue.replies import templated
 from nlpkit.dialogue.state import Schema, State, tracked, updated
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
-from nlpkit.schemas import turns
+from nlpkit.schemas import Act, turns
 from nlpkit.text import chinese
 from nlpkit.types import Answer, Document, Source, Turn
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
-from nlpkit.schemas import spoken
+from nlpkit.schemas import Act, spoken
 
 _NUMBERS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PLAIN: Final = {
@@ -16,14 +16,6 @@ _PLAIN: Final = {
     "REQ_MORE": "Is there anything else?",
     "GOODBYE": "Goodbye.",
 }
-
-
-class Act(NamedTuple):
-    """Something that a turn does (SGD, Rastogi et al. 2020): its kind, its slot ("" for none), and values to name."""
-
-    kind: str
-    slot: str = ""
-    values: Sequence[str] = ()
 
 
 def templated(acts: Iterable[Act]) -> str:

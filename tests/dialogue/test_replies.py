@@ -2,7 +2,8 @@
 
 import pytest
 
-from nlpkit.dialogue.replies import Act, slot_error_rate, templated, unsaid
+from nlpkit.dialogue.replies import slot_error_rate, templated, unsaid
+from nlpkit.schemas import Act
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ DIALOGUE = {
                         {"act": "INFORM", "slot": "price", "values": ["Forty"]},
                         {"act": "REQ_MORE", "slot": "", "values": []},
                         {"act": "CONFIRM", "slot": "has_seats", "values": ["True"]},
+                        {"act": "OFFER_INTENT", "slot": "intent", "values": ["FindTrains"]},
                     ],
                 }
             ],
@@ -119,10 +120,11 @@ def test_turns_say_what_they_add(folder):
 
 def test_replies_say_what_they_should_do(folder):
     first, second = (e.document for e in data.read(folder / "train", "sgd-replies"))
-    assert first.query == "user: A train to Ulm.\nacts: none\nsystem:"
+    assert first.query == "user: A train to Ulm.\nstate: find trains; to city (Ulm)\nacts: none\nsystem:"
     assert first.text == " Which class? There is one to Bonn too."
-    acts = "acts: inform price (Forty); req more; confirm has seats (True)"
-    assert second.query == f"user: First. To that one, at what price?\n{acts}\nsystem:"
+    state = "state: find trains; to city (Bonn); class (First)"
+    acts = "acts: inform price (Forty); req more; confirm has seats (True); offer intent (find trains)"
+    assert second.query == f"user: First. To that one, at what price?\n{state}\n{acts}\nsystem:"
     assert second.metadata["values"] == ["Forty"]
 
 
