@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from _report import Row, options, show, write
 
 from nlpkit import data, fluency, written
-from nlpkit.dialogue.replies import slot_error_rate, templated
-from nlpkit.generate import Generator
+from nlpkit.dialogue.replies import Phrasing, faithful, slot_error_rate, templated
 from nlpkit.types import Document
 
 
@@ -34,12 +33,16 @@ def main() -> None:
         *scored("templates", [templated(d.metadata["acts"]) for d in documents], documents),
     ]
     if arguments.adapter:
-        generator = Generator.from_pretrained("smollm2")
-        name = generator.load(arguments.adapter)
-        for what, adapter in (("SmolLM2 as it is", None), ("SmolLM2 with the adapter", name)):
-            found = written.write(generator, documents, adapter=adapter, max_new_tokens=64, stop=["\n"])
+        phrasing = Phrasing(arguments.adapter)
+        for what, adapter in (("SmolLM2 as it is", None), ("SmolLM2 with the adapter", phrasing.adapter)):
+            found = written.write(
+                phrasing.generator, documents, adapter=adapter, chat=False, max_new_tokens=96, stop=["\n"]
+            )
             rows += scored(what, found.texts, documents)
             rows.append(Row(f"{what}: perplexity of the references, by pieces", found.scores["perplexity"], ""))
+        kept = [faithful(text, d.metadata["acts"]) for text, d in zip(found.texts, documents, strict=True)]
+        rows += scored("the same, a template where a value is not said", kept, documents)
+        rows.append(Row("share of templates in that", sum(map(str.__ne__, kept, found.texts)) / len(kept), ""))
     show("Replies", rows)
     if not arguments.quick:
         write("replies", rows, f"{len(documents)} system turns of the SGD part's test files")

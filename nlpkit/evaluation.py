@@ -62,7 +62,8 @@ def evaluate(
         spec = task.recipe.data
         path = located(data, spec.test or spec.train, format or spec.format)
         documents = [e.document for e in read(path, format or spec.format)]
-        written = write(Generator(task.adapted), documents, adapter=task.name, **(settings or {}))
+        asked = {"adapter": task.name, "chat": task.recipe.chat, **(settings or {})}
+        written = write(Generator(task.adapted), documents, **asked)
         return Evaluation(task.recipe.name, path.name, len(documents), written.scores, {})
     if settings:
         raise InputError(

@@ -49,6 +49,7 @@ class Generator:
         backbone = self.adapted.backbone
         self.prompts = Prompts(backbone.tokenizer, specials=backbone.specials)
         self._writer = Writer(self.adapted, self.prompts)
+        self._chats: dict[str, bool | None] = {}
 
     @classmethod
     def from_pretrained(cls, name: str = "smollm2", *, filters: Sequence[Filter] = ()) -> Generator:
@@ -59,6 +60,17 @@ class Generator:
 
         """
         return cls(Backbone.from_pretrained(name), filters=filters)
+
+    @classmethod
+    def for_adapter(cls, adapter: str | Path) -> Generator:
+        """Load the decoder that an adapter was trained on; the adapter is not loaded yet.
+
+        Raises:
+            AdapterError: the adapter is not there, or is damaged.
+            BackboneError: the decoder is not to be had, or writes no text.
+
+        """
+        return cls.from_pretrained(checkpoint.account(checkpoint.locate(adapter))["recipe"]["backbone"])
 
     def load(self, adapter: str | Path, *, name: str | None = None) -> str:
         """Load an adapter that was trained to write.
@@ -82,7 +94,12 @@ class Generator:
             raise AdapterError(
                 f"the adapter in {folder} reads texts ({kinds}); load it with nlpkit.load({str(adapter)!r})"
             )
+        self._chats[task.name] = task.recipe.chat
         return task.name
+
+    def chats(self, adapter: str | None) -> bool | None:
+        """Return whether texts are a user's turns to an adapter, as it was trained; None: as the model has it."""
+        return self._chats.get(adapter) if adapter else None
 
     @overload
     def __call__(self, prompts: str | Sequence[Mapping[str, str]], **settings: Any) -> Generation: ...
@@ -105,7 +122,8 @@ class Generator:
             asked: settings of `Decoding`, such as `max_new_tokens=50`, and any of
 
                 `adapter`: the name of a loaded adapter to write with;
-                `chat`: whether texts are a user's turns; None: where the model has a chat template;
+                `chat`: whether texts are a user's turns; None: as the adapter was trained, else where the model has a
+                chat template;
                 `choices`: the text is one of these;
                 `regex`: the whole text matches this;
                 `schema`: the text is JSON of this JSON schema, or of this dataclass; `Generation.value` holds what it
@@ -293,6 +311,7 @@ class Generator:
         longest = self.adapted.backbone.max_pieces
         default = {"max_new_tokens": min(Decoding().max_new_tokens, longest // 2)}
         decoding = Decoding().changed(default | settings)
+        chat = self.chats(adapter) if chat is None else chat
         return Wish(decoding, (constraint(choices, regex, schema),), adapter, chat)
 
     def _room(self, decoding: Decoding) -> int:

@@ -14,9 +14,10 @@ from nlpkit import answering, engine, zeroshot
 from nlpkit.adapters import Adapted
 from nlpkit.checkpoint import Task
 from nlpkit.combining import combined, documents_of
-from nlpkit.dialogue import Dialogue, Graph, Schema
+from nlpkit.dialogue import Dialogue, Graph, Schema, State
 from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
+from nlpkit.schemas import Act
 from nlpkit.search import Index
 from nlpkit.types import Answer, Document, Label, Similar, Turn
 
@@ -250,6 +251,7 @@ class Kit:
         documents: Sequence[str] | Sequence[Document] | Index | None = None,
         schema: Schema | Mapping[str, Any] | None = None,
         say: Callable[[Sequence[Turn]], Iterator[str]] | None = None,
+        phrase: Callable[[str, State, Sequence[Act]], str] | None = None,
     ) -> Dialogue:
         """Begin a conversation (see `nlpkit.dialogue.Dialogue`).
 
@@ -258,6 +260,7 @@ class Kit:
             documents: texts to answer from, or an index of them; a task that answers questions must be loaded.
             schema: tasks with slots, for a kit with a tracker (a `dialogue` task) or a `slots` task.
             say: writes small talk: the turns so far -> parts of a text.
+            phrase: words what a task asks and confirms, such as a `nlpkit.dialogue.Phrasing`.
 
         Raises:
             InputError: a schema that cannot be, or something among the documents is no text.
@@ -270,7 +273,7 @@ class Kit:
             index = documents if isinstance(documents, Index) else self.index(documents)
             search = partial(self.search, documents=index)
         tracks = any(head.kind == TRACKING for task in self.tasks.values() for head in task.heads)
-        return Dialogue(self, graph=graph, search=search, schema=schema, say=say, tracks=tracks)
+        return Dialogue(self, graph=graph, search=search, schema=schema, say=say, phrase=phrase, tracks=tracks)
 
     def _reader(self, kind: str) -> Callable[[list[Document]], list[Document]]:
         """Return what fills documents with the results of this kind of head alone.

@@ -65,9 +65,9 @@ class DataSpec:
 
     `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
     are drawn with `seed` and kept aside for choosing, with all that has the same texts. With `deduplicate`, training
-    texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, drawn with `seed`;
-    0 means all. Where a recipe has several data sets, `heads` names the heads that learn from this one, and `folder`
-    is where it lies below `--data`.
+    texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, and `test_sample`
+    how many of `test` to report on, drawn with `seed`; 0 means all. Where a recipe has several data sets, `heads` names
+    the heads that learn from this one, and `folder` is where it lies below `--data`.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -77,6 +77,7 @@ class DataSpec:
     hold_out: Annotated[int, _NOT_NEGATIVE] = 0
     deduplicate: bool = False
     sample: Annotated[int, _NOT_NEGATIVE] = 0
+    test_sample: Annotated[int, _NOT_NEGATIVE] = 0
     seed: Annotated[int, _NOT_NEGATIVE] = 13
     heads: tuple[str, ...] = ()
     folder: str = ""
@@ -151,6 +152,12 @@ class Recipe:
     goals: Mapping[str, float] = field(default_factory=dict)
     more: tuple[DataSpec, ...] = ()
     note: str = ""
+
+    @property
+    def chat(self) -> bool | None:
+        """Whether prompts that are texts are a user's turns, of a recipe that writes; None: as the decoder has it."""
+        chat: bool | None = self.options.get(GENERATION, {}).get("chat")
+        return chat
 
     @property
     def writes(self) -> bool:

@@ -134,12 +134,11 @@ class Responses:
     def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
         if len(recipe.sets) > 1 or recipe.training.hide:
             raise RecipeError(f"{recipe.name}: a recipe for {GENERATION!r} has one data set, and training.hide = 0")
-        options = recipe.options.get(GENERATION, {})
-        check_options(GENERATION, options, ("chat",))
+        check_options(GENERATION, recipe.options.get(GENERATION, {}), ("chat",))
         size = min(recipe.training.window, adapted.backbone.max_pieces)
         together = recipe.adapter.method not in _ALONE
         self.recipe, self.folder, self.adapted = recipe, folder, adapted
-        self.pairs = Pairs(adapted.backbone, size, chat=options.get("chat"), together=together)
+        self.pairs = Pairs(adapted.backbone, size, chat=recipe.chat, together=together)
         self.train_docs, self.dev_docs = split(recipe.sets[0], folder)
         self.sizes = {"train": len(self.train_docs), "dev": len(self.dev_docs)}
         self.heads, self.reading = [], Reading(size, 0)

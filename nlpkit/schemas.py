@@ -20,6 +20,9 @@ DONT_CARE = "dontcare"
 SYSTEM, USER = "system: ", "user: "
 """What stands before the turns that a model reads."""
 
+_WORDED = ("True", "False", DONT_CARE)
+"""Values that a reply says in words of its own."""
+
 _ITEM = re.compile(r"\|\s*(?:(no) intent|(intent|slot|value) ([^|:]+))[^|]*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
@@ -85,6 +88,11 @@ def items_of(query: str) -> Iterator[Item]:
 def turns(system: str, user: str) -> str:
     """Return the system's turn, if there was one, and the user's, as a tracker reads them."""
     return f"{SYSTEM}{system}\n{USER}{user}" if system else f"{USER}{user}"
+
+
+def named_values(acts: Iterable[Act]) -> list[str]:
+    """Return the values that a reply must name: all but intents, and those that are said in words of its own."""
+    return [v for act in acts for v in act.values if act.slot not in ("", "intent") and v not in _WORDED]
 
 
 def reply_prompt(said: str, intent: str, slots: Mapping[str, str], acts: Iterable[Act]) -> str:

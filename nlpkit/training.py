@@ -35,7 +35,10 @@ SAVE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a training run is. `dev` holds the scores after the last whole epoch; times are in seconds."""
+    """Where a training run is. `dev` holds the scores after the last whole epoch; times are in seconds.
+
+    `trunk` is the share of the texts that the layers below the adapter have read, which they do once, before step 1.
+    """
 
     step: int
     steps: int
@@ -43,6 +46,7 @@ class Progress:
     loss: float
     seconds_left: float
     dev: dict[str, float]
+    trunk: float = 1.0
 
 
 def train(
@@ -59,7 +63,7 @@ def train(
         recipe: a Recipe, a recipe's name, or the path of its file.
         data: the folder that holds the recipe's data files.
         out: the folder to write; an unfinished run leaves its state in `out/.training`.
-        progress: called after every step.
+        progress: called after every step, and while the layers below the adapter read all texts once.
         resume: go on from the state found in `out`; False starts afresh.
 
     Returns:
@@ -132,10 +136,7 @@ class Run:
         """
         lowest = self.adapted.lowest_layer(ADAPTER)
         if lowest and not self.recipe.training.hide and self.step < self.steps:
-            with products():
-                self._trunks = Trunks(
-                    self.adapted.backbone, [*chain(*self.windows)], lowest, self.state_folder / "trunk.npy"
-                )
+            self._trunks = self._read_once(lowest, progress)
         began, first, saved = time.monotonic(), self.step, time.monotonic()
         try:
             while self.step < self.steps:
@@ -161,6 +162,19 @@ class Run:
             if self._trunks:
                 self._trunks.close()
                 self._trunks = None
+
+    def _read_once(self, layer: int, progress: Callable[[Progress], None] | None) -> Trunks:
+        """Return the states below the lowest layer that is trained, which no step changes."""
+        began = time.monotonic()
+
+        def tell(share: float) -> None:
+            if progress:
+                left = (time.monotonic() - began) * (1 - share) / share
+                progress(Progress(self.step, self.steps, 0, math.nan, left, self.dev, share))
+
+        windows = [*chain(*self.windows)]
+        with products():
+            return Trunks(self.adapted.backbone, windows, layer, self.state_folder / "trunk.npy", progress=tell)
 
     def _epoch_batches(self) -> Iterator[list[Window]]:
         """Yield the batches of the present epoch that are still to come."""

@@ -32,6 +32,7 @@ def write(
     *,
     adapter: str | None = None,
     kind: str | None = None,
+    chat: bool | None = None,
     progress: Callable[[int], None] | None = None,
     **settings: Any,
 ) -> Written:
@@ -42,6 +43,7 @@ def write(
         documents: prompts with their responses, as the format `pairs` reads them.
         adapter: the name of a loaded adapter to write with.
         kind: a kind of text, which is written from each prompt's text (see `nlpkit.writings`).
+        chat: whether prompts that are texts are a user's turns; None: as the adapter was trained.
         progress: called with the number of prompts done after each batch.
         settings: of `nlpkit.decoding.Decoding`.
 
@@ -63,9 +65,10 @@ def write(
         prompts, decoding = generator.prompts_of(kind, texts, {}, settings)
         settings = decoding.to_dict()
         adapter = adapter or generator.adapter_of(kind)
-    found = [g.text for g in generator(prompts, adapter=adapter, progress=progress, **settings)]
+    chat = generator.chats(adapter) if chat is None else chat
+    found = [g.text for g in generator(prompts, adapter=adapter, chat=chat, progress=progress, **settings)]
     backbone = generator.adapted.backbone
-    pairs = Pairs(backbone, min(_WINDOW, backbone.max_pieces), together=False)
+    pairs = Pairs(backbone, min(_WINDOW, backbone.max_pieces), chat=chat, together=False)
     with generator.adapted.using(adapter) as model:
         scores = pairs.scores(model, documents, prompts)
     scores |= fluency.report(found, [document.text for document in documents])

@@ -11,6 +11,7 @@ from torch import nn
 import nlpkit
 from nlpkit import checkpoint, data, engine, recipes, training
 from nlpkit.adapters import Adapted
+from nlpkit.data import splits
 from nlpkit.errors import AdapterError, DataError, RecipeError
 from nlpkit.testing import fake_backbone
 from nlpkit.types import Document
@@ -191,6 +192,16 @@ def test_a_gradient_that_is_no_number_stops_the_run_and_the_last_good_state_is_k
     assert all(torch.equal(p, good[name]) and p.isfinite().all() for name, p in other.parameters.items())
 
 
+def test_a_part_of_the_test_file_is_the_same_part_each_time(folder):
+    spec = recipes.from_dict(TABLE, name="sample").data
+    whole = splits.tests(spec, folder)
+    part = splits.tests(replace(spec, test_sample=2), folder)
+    assert part == splits.tests(replace(spec, test_sample=2), folder)
+    assert len(part) == 2 < len(whole)
+    assert {d.text for d in part} <= {d.text for d in whole}
+    assert splits.tests(replace(spec, test_sample=999), folder) == whole
+
+
 def test_a_hold_out_that_takes_everything_is_refused(folder):
     recipe = replace(RECIPE, data=replace(RECIPE.data, hold_out=25))
     with pytest.raises(DataError, match="0 to 24"):
@@ -254,7 +265,10 @@ def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path, 
     with run.adapted.using(training.ADAPTER) as view:
         next(iter(view.layers[0].children())).register_forward_hook(lambda *_: below.append(1))
     monkeypatch.setattr(run.objective, "dev_scores", lambda model: {})
-    run.fit()
+    seen = []
+    run.fit(seen.append)
+    assert [p.trunk for p in seen if not p.step][-1:] == [1.0]
+    assert [p.step for p in seen if p.step] == list(range(1, run.steps + 1))
     assert run.step == 3 * run.epoch_steps
     assert len(below) <= run.epoch_steps
     assert not (run.state_folder / "trunk.npy").exists()

@@ -53,6 +53,23 @@ def test_an_adapter_that_writes_is_evaluated(folder):  # noqa: F811
     assert nlpkit.evaluate(out, data=folder, settings=SETTINGS).scores["perplexity"] == pytest.approx(noted, abs=0.01)
 
 
+def test_an_adapter_is_asked_as_it_was_trained(folder, monkeypatch):  # noqa: F811
+    options = {"generation": {"chat": False}}
+    out = nlpkit.train(recipes.from_dict(TABLE | {"options": options}, name="plain"), data=folder, out=folder / "out")
+    generator = Generator.for_adapter(out)
+    name = generator.load(out)
+    assert (generator.chats(name), generator.chats(None)) == (False, None)
+    tokenizer = generator.adapted.backbone.tokenizer
+    tokenizer.chat_template = "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }} {% endfor %}"
+    prompt = PAIRS[0][0]
+    as_trained = generator(prompt, adapter=name, **SETTINGS).text
+    assert as_trained == generator(prompt, adapter=name, chat=False, **SETTINGS).text
+    documents = [e.document for e in data.read(folder / "train.jsonl", "pairs")]
+    scores = [write(generator, documents, adapter=name, chat=chat, **SETTINGS).scores for chat in (None, False, True)]
+    assert scores[0] == scores[1]
+    assert scores[0]["perplexity"] < scores[2]["perplexity"]
+
+
 def test_settings_are_for_what_is_written(folder, generator):  # noqa: F811
     with pytest.raises(InputError, match="max_new_tokens"):
         nlpkit.evaluate("relation/wikipedia", data=folder, settings=SETTINGS)

@@ -37,10 +37,12 @@ def chat(
     task: list[str] = typer.Option([], "--task", "-t", help="An adapter to understand turns with (slots/snips)."),
     decoder: str | None = typer.Option(None, "--decoder", help="A decoder for small talk, such as smollm2."),
     persona: str = typer.Option("", "--persona", help="Who the decoder should be."),
+    replies: str | None = typer.Option(None, "--replies", help="An adapter that words what a task asks and confirms."),
     load: Path | None = typer.Option(None, "--load", help="Go on with a conversation that was saved."),
 ) -> None:
     """Talk: questions to a graph and to documents, follow-ups, tasks, small talk."""
     import nlpkit
+    from nlpkit.dialogue import Phrasing
     from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.loading import DEFAULT_PACK
 
@@ -53,6 +55,7 @@ def chat(
             documents=_read(documents) if documents else None,
             schema=_table(schema) if schema else None,
             say=_writer(decoder, persona) if decoder else None,
+            phrase=Phrasing(replies) if replies else None,
         )
         if load:
             conversation.load(load)

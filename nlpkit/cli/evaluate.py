@@ -78,19 +78,20 @@ def _written(
     bare: bool,
 ) -> None:
     """Write to the prompts once, or twice to compare."""
-    from nlpkit import checkpoint, writings
+    from nlpkit import checkpoint, recipes, writings
     from nlpkit.data import located, read
     from nlpkit.generate import Generator
     from nlpkit.written import page, write
 
     kind = target if target in writings.names() else None
     if kind is not None:
-        generator, adapter, name = Generator.from_pretrained(backbone), None, ""
+        generator, adapter, name, form = Generator.from_pretrained(backbone), None, "", "pairs"
     else:
-        task = checkpoint.load(checkpoint.locate(target))
-        generator, adapter, name = Generator(task.adapted), task.name, task.recipe.data.test or task.recipe.data.train
-    path = located(data, name, "pairs")
-    documents = [e.document for e in read(path, "pairs")]
+        asked = recipes.from_dict(checkpoint.account(checkpoint.locate(target))["recipe"], strict=False).data
+        generator = Generator.for_adapter(target)
+        adapter, name, form = generator.load(target), asked.test or asked.train, asked.format
+    path = located(data, name, form)
+    documents = [e.document for e in read(path, form)]
     columns = {_called(target, settings): write(generator, documents, adapter=adapter, kind=kind, **settings)}
     if other is not None:
         with_adapter = None if bare else adapter

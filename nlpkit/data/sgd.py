@@ -8,14 +8,11 @@ from typing import Any
 
 from nlpkit.data.files import load_json
 from nlpkit.errors import DataError
-from nlpkit.schemas import DONT_CARE, NO_INTENT, Act, as_query, reply_prompt, spoken, turns
+from nlpkit.schemas import DONT_CARE, NO_INTENT, Act, as_query, named_values, reply_prompt, spoken, turns
 from nlpkit.types import Document, Entity, Example, Label
 
 TASK = "dialogue"
 """The key of `Document.labels` that the intent goes to."""
-
-_WORDED = ("True", "False", DONT_CARE)
-"""Values that a reply says in words of its own."""
 
 
 def read(folder: Path) -> Iterator[Example]:
@@ -70,11 +67,11 @@ def _replies(dialogue: Mapping[str, Any]) -> Iterator[Example]:
             settled = {slot: values[0] for state in states for slot, values in state["slot_values"].items()}
             continue
         acts = [Act(a["act"], a["slot"], a["values"]) for frame in turn["frames"] for a in frame["actions"]]
-        values = [v for act in acts for v in act.values if act.slot not in ("", "intent") and v not in _WORDED]
         name = f"{dialogue['dialogue_id']}-{number}"
         query = reply_prompt(said, intent, settled, acts)
         yield Example(
-            Document(f" {turn['utterance']}", name, query=query, metadata={"acts": acts, "values": values}), name
+            Document(f" {turn['utterance']}", name, query=query, metadata={"acts": acts, "values": named_values(acts)}),
+            name,
         )
 
 

@@ -24,15 +24,17 @@ def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
         tests = [e.document for e in read(folder / spec.test, spec.format)] if spec.test else []
         apart = {(d.query, d.text) for d in (*dev, *tests)}
         documents = [d for d in documents if (d.query, d.text) not in apart]
-    if spec.sample and spec.sample < len(documents):
-        documents = random.Random(spec.seed).sample(documents, spec.sample)
-    return documents, dev
+    return _drawn(documents, spec.sample, spec.seed), dev
 
 
 def tests(spec: DataSpec, data: Path) -> list[Document]:
     """Return the documents to report on; none where there is no such file."""
     path = spec.test and data / spec.folder / spec.test
     return [e.document for e in read(path, spec.format)] if path and exists(path) else []
+
+
+def _drawn(documents: list[Document], n: int, seed: int) -> list[Document]:
+    return random.Random(seed).sample(documents, n) if 0 < n < len(documents) else documents
 
 
 def _held_out(spec: DataSpec, documents: Sequence[Document]) -> tuple[list[Document], list[Document]]:

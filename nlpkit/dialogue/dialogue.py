@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from nlpkit.dialogue import smalltalk
 from nlpkit.dialogue.followups import Exchange, Spoken, gender, readings
 from nlpkit.dialogue.replies import templated
-from nlpkit.dialogue.state import Schema, State, tracked, updated
+from nlpkit.dialogue.state import Schema, Slot, State, by_type, tracked, updated
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
-from nlpkit.schemas import Act, turns
+from nlpkit.schemas import DONT_CARE, Act, turns
 from nlpkit.text import chinese
 from nlpkit.types import Answer, Document, Source, Turn
 
@@ -72,6 +72,8 @@ class Dialogue:
         search: answers questions from documents: a question -> answers, the best first.
         schema: tasks with slots, which a tracker or a `slots` task of the kit finds.
         say: writes small talk and what else has no ready reply: the turns so far -> parts of a text.
+        phrase: words what a task asks and confirms in English: what the user said, the state, acts -> a reply (see
+            `nlpkit.dialogue.Phrasing`); templates where it is not given.
         tracks: whether the kit has a tracker (a `dialogue` head), which reads the schema with each turn.
         least: the least score of an answer from documents.
 
@@ -89,10 +91,11 @@ class Dialogue:
         search: Callable[[str], Sequence[Answer]] | None = None,
         schema: Schema | Mapping[str, Any] | None = None,
         say: Callable[[Sequence[Turn]], Iterator[str]] | None = None,
+        phrase: Callable[[str, State, Sequence[Act]], str] | None = None,
         tracks: bool = False,
         least: float = 0.3,
     ) -> None:
-        self._tracks = tracks
+        self._tracks, self._phrase = tracks, phrase
         self.kit, self.graph, self._search, self._say, self._least = kit, graph, search, say, least
         self.schema = schema if isinstance(schema, Schema) or schema is None else Schema.from_dict(schema)
         self.forget()
@@ -214,14 +217,23 @@ class Dialogue:
 
     def _named(self, text: str) -> list[Spoken]:
         """Return what a text names: as the graph knows it, else as the kit reads it."""
-        nodes = []
-        if self.graph:
-            with suppress(QuestionError):  # no word in it, or far too many
-                nodes = self.graph.named(text)
-        if nodes:
+        if nodes := self._nodes(text):
             return [Spoken(n.name, n.type, gender(n.name) if n.type == "PER" else "") for n in nodes]
         entities = self.kit(text).entities if text.strip() else ()
         return [Spoken(e.text, e.label, gender(e.text) if e.label == "PER" else "") for e in entities]
+
+    def _nodes(self, text: str) -> list[Node]:
+        """Return the graph's entities that a text names."""
+        if self.graph:
+            with suppress(QuestionError):  # no word in it, or far too many
+                return self.graph.named(text)
+        return []
+
+    def _value(self, slot: Slot, said: str) -> str | None:
+        """Return the value of a slot that was said: the graph's name of an entity, where the slot takes those."""
+        if slot.type and self.graph and said != DONT_CARE:
+            return next((node.name for node in self._nodes(said) if node.type == slot.type), None)
+        return slot.value_of(said)
 
     def _answered(self, text: str) -> _Said:
         """Return the answer of the graph, else of the documents, else that it is not known."""
@@ -289,7 +301,11 @@ class Dialogue:
         assert self.schema is not None
         intent, values = self._understood(text, self.schema)
         before = self.state
-        state = updated(before, text, values, self.schema, "" if before.asked and not values else intent)
+        if any(slot.type for slot in self.schema.slots.values()):
+            named = {node.name: node.type for node in self._nodes(text)}
+            values = by_type(named, self.schema, intent or before.intent) | values
+        intent = "" if before.asked and not values else intent
+        state = updated(before, text, values, self.schema, intent, self._value)
         if not state.intent or state == before:
             return None
         missing = state.missing(self.schema)
@@ -297,16 +313,19 @@ class Dialogue:
             slot = self.schema.slots[missing[0]]
             self.state = replace(state, asked=slot.name)
             choices = slot.values if len(slot.values) <= _FEW else ()
-            plain = f"{slot.name}是什么？" if chinese else templated([Act("REQUEST", slot.name, choices)])
-            question = slot.question or plain
+            acts = [Act("REQUEST", slot.name, choices)]
+            question = slot.question or (f"{slot.name}是什么？" if chinese else self._worded(text, state, acts))
             return _Said(Turn("assistant", question, "ask"), why=f"{state.intent} needs {', '.join(missing)}")
         self.state = replace(state, asked="")
         done = self.schema.intents[state.intent].done
         slots = ", ".join(f"{name}: {value}" for name, value in state.slots.items())
         acts = [Act("CONFIRM", name, (value,)) for name, value in state.slots.items()]
-        plain = f"{state.intent}：{slots}" if chinese else templated(acts)
-        reply = done.format_map(_Kept(state.slots)) if done else plain
+        plain = f"{state.intent}：{slots}" if chinese else ""
+        reply = done.format_map(_Kept(state.slots)) if done else plain or self._worded(text, state, acts)
         return _Said(Turn("assistant", reply, "done"), why=f"{state.intent} has all it needs: {slots}")
+
+    def _worded(self, said: str, state: State, acts: Sequence[Act]) -> str:
+        return self._phrase(said, state, acts) if self._phrase else templated(acts)
 
 
 class _Kept(dict[str, str]):

@@ -1,15 +1,20 @@
-"""What a task assistant says: replies from acts by templates, and whether a reply says what its acts name."""
+"""What a task assistant says: replies from acts, by templates or by a decoder, and whether they say all they should."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
-from nlpkit.schemas import Act, spoken
+from nlpkit.dialogue.state import State
+from nlpkit.generate import Generator
+from nlpkit.schemas import Act, named_values, reply_prompt, spoken
 
 _NUMBERS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_PIECES: Final = 96
+"""Pieces of a reply that a decoder writes at most."""
 _PLAIN: Final = {
     "NOTIFY_SUCCESS": "It is done.",
     "NOTIFY_FAILURE": "Sorry, it could not be done.",
@@ -26,6 +31,40 @@ def templated(acts: Iterable[Act]) -> str:
     """
     said = [_sentence(kind, list(group)) for kind, group in groupby(acts, key=lambda act: act.kind)]
     return " ".join(sentence for sentence in said if sentence)
+
+
+class Phrasing:
+    """Replies in a decoder's words, with an adapter trained to write them (`tasks/reply/sgd.toml`); English.
+
+    A reply that does not say every value that its acts name is not given: the template stands in its place.
+
+    Args:
+        adapter: the adapter's folder, or the name of a shipped one.
+        generator: a decoder to load it onto; by default the one that the adapter names.
+
+    Raises:
+        AdapterError: it is not there, is damaged, belongs to another backbone, or was not trained to write.
+
+    """
+
+    def __init__(self, adapter: str | Path, generator: Generator | None = None) -> None:
+        self.generator = generator or Generator.for_adapter(adapter)
+        self.adapter = self.generator.load(adapter)
+
+    def __call__(self, said: str, state: State, acts: Sequence[Act]) -> str:
+        """Return the reply to what a user said, where the task stands so, that does what the acts say."""
+        (reply,) = self.written([reply_prompt(said, state.intent, state.slots, acts)])
+        return faithful(reply, acts)
+
+    def written(self, prompts: Sequence[str]) -> list[str]:
+        """Return what the decoder writes to each prompt (see `schemas.reply_prompt`), whatever it says."""
+        found = self.generator(prompts, adapter=self.adapter, max_new_tokens=_PIECES, stop=["\n"])
+        return [generation.text.strip() for generation in found]
+
+
+def faithful(reply: str, acts: Sequence[Act]) -> str:
+    """Return a reply that says all the values that its acts name: this one, or else the template."""
+    return templated(acts) if not reply or unsaid(reply, named_values(acts)) else reply
 
 
 def _sentence(kind: str, acts: Sequence[Act]) -> str:

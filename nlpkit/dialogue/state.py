@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from string import Formatter
 from typing import Any
@@ -22,12 +22,16 @@ _CORRECTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A detail that a task needs: the question that asks for it, and its values where they are a closed list."""
+    """A detail that a task needs: the question that asks for it, and its values where they are a closed list.
+
+    `type` is that of the entities that it takes from a conversation's graph, "" for values of any kind.
+    """
 
     name: str
     question: str = ""
     values: tuple[str, ...] = ()
     description: str = ""
+    type: str = ""
 
     def value_of(self, said: str) -> str | None:
         """Return the value that was said; None where it is not one of the list."""
@@ -74,7 +78,7 @@ class Schema:
         Args:
             table: {"intents": {name: {"required": [...], "optional": [...], "done": text}}, "slots": {name:
                 {"question": text, "values": [...]}}}; slots that intents name need no entry. A "description" of either
-                helps a tracker.
+                helps a tracker. A slot with a "type", such as "LOC", takes the names of the graph's entities of it.
 
         Raises:
             InputError: a key that is not known, or a value of a wrong kind.
@@ -83,7 +87,7 @@ class Schema:
         _check_keys(table, ("intents", "slots"), "schema")
         given = table.get("slots", {})
         slots = {
-            name: Slot(name, **_values(spec, ("question", "values", "description"), f"schema: slots.{name}"))
+            name: Slot(name, **_values(spec, ("question", "values", "description", "type"), f"schema: slots.{name}"))
             for name, spec in given.items()
         }
         intents = {}
@@ -118,7 +122,14 @@ class State:
         return [name for name in intent.required if name not in self.slots] if intent else []
 
 
-def updated(state: State, said: str, values: Mapping[str, str], schema: Schema, intent: str) -> State:
+def updated(
+    state: State,
+    said: str,
+    values: Mapping[str, str],
+    schema: Schema,
+    intent: str,
+    value_of: Callable[[Slot, str], str | None] = Slot.value_of,
+) -> State:
     """Return the state after a turn: values that were found, an answer to what was asked, or a correction.
 
     Args:
@@ -127,6 +138,7 @@ def updated(state: State, said: str, values: Mapping[str, str], schema: Schema, 
         values: what was found in it, by slot; slots that the task does not have are left alone.
         schema: the tasks.
         intent: what the turn wants, "" where that is not known.
+        value_of: the value of a slot that was said, None where it is none.
 
     """
     if intent and intent != state.intent:
@@ -135,20 +147,39 @@ def updated(state: State, said: str, values: Mapping[str, str], schema: Schema, 
     allowed = _slots_of(schema, state.intent)
     found = {}
     for name, text in values.items():
-        value = schema.slots[name].value_of(text) if name in allowed else None
+        value = value_of(schema.slots[name], text) if name in allowed else None
         if value is not None:
             found[name] = value
     correction = _CORRECTION.match(said)
     if not found and correction and correction[1] and state.latest in allowed:
         # "no, Tuesday": a value for what was filled last.
-        value = schema.slots[state.latest].value_of(correction[1])
+        value = value_of(schema.slots[state.latest], correction[1])
         found = {state.latest: value} if value is not None else {}
     elif not found and state.asked in allowed:
-        value = schema.slots[state.asked].value_of(said.strip(" .!"))
+        value = value_of(schema.slots[state.asked], said.strip(" .!"))
         found = {state.asked: value} if value is not None else {}
     if not found:
         return state
     return replace(state, slots={**state.slots, **found}, asked="", latest=list(found)[-1])
+
+
+def by_type(types: Mapping[str, str], schema: Schema, intent: str) -> dict[str, str]:
+    """Return the values that entities are by their types alone: an intent's only slot of a type takes the first of it.
+
+    Args:
+        types: the entities that a turn names, with their types.
+        schema: the tasks.
+        intent: the one in hand.
+
+    """
+    found = {}
+    for name in (slots := _slots_of(schema, intent)):
+        wanted = schema.slots[name].type
+        alone = [schema.slots[other].type for other in slots].count(wanted) == 1
+        first = next((entity for entity, type_ in types.items() if type_ == wanted), None)
+        if wanted and alone and first:
+            found[name] = first
+    return found
 
 
 def tracked(understood: Document, schema: Schema) -> tuple[str, dict[str, str]]:

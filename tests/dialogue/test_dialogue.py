@@ -16,6 +16,7 @@ from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
 from nlpkit.graph import ask as asking
 from nlpkit.graph.topics import find_topics
+from nlpkit.schemas import Act
 from nlpkit.types import Answer, Document, Entity, Label, Source, Turn
 
 FOLLOWUPS = Path(__file__).resolve().parent.parent / "data" / "followups.jsonl"
@@ -155,6 +156,44 @@ def test_a_writer_talks_and_is_never_asked_for_facts():
     assert talking("I like rain.").text == "Good day."
     assert heard[-1][-1] == "I like rain."
     assert len(heard) == 2
+
+
+def test_slots_take_the_entities_of_the_graph():
+    slots = {"city": {"type": "LOC"}, "guest": {"type": "PER"}}
+    schema = {"intents": {"book": {"required": ["city", "guest"]}}, "slots": slots}
+    talking = Dialogue(Reader(), graph=SmallGraph(), schema=schema)
+    assert talking("a table in Oslo").act == "ask"
+    assert (talking.state.slots, talking.state.asked) == ({}, "city")  # the graph knows no such place
+    assert talking("in Atlantis").act == "unknown"
+    assert talking("Warsaw then").act == "ask"
+    assert (talking.state.slots, talking.state.asked) == ({"city": "Warsaw"}, "guest")
+    assert talking("no, Paris").act == "ask"
+    assert talking("for curie").act == "unknown"
+    assert talking("for marie curie").text == "Please confirm: the city is Paris and the guest is Marie Curie."
+    without = Dialogue(Reader(), schema=schema)
+    without("a table in Oslo")
+    assert without.state.slots == {"city": "Oslo"}
+
+
+def test_replies_are_worded_by_what_was_given():
+    asked = []
+
+    def phrase(said, state, acts):
+        asked.append((said, state.intent, dict(state.slots), acts))
+        return "Which day suits you?"
+
+    talking = Dialogue(Reader(), schema={"intents": {"book": {"required": ["city", "day"]}}}, phrase=phrase)
+    assert talking("a table in Oslo").text == "Which day suits you?"
+    assert talking("Monday").act == "done"
+    assert asked == [
+        ("a table in Oslo", "book", {"city": "Oslo"}, [Act("REQUEST", "day")]),
+        (
+            "Monday",
+            "book",
+            {"city": "Oslo", "day": "Monday"},
+            [Act("CONFIRM", "city", ("Oslo",)), Act("CONFIRM", "day", ("Monday",))],
+        ),
+    ]
 
 
 def test_a_reply_that_is_stopped_is_what_was_written_until_then():

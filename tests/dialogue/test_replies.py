@@ -1,9 +1,27 @@
 """Replies by templates, and which values a reply does not say."""
 
-import pytest
+import json
 
-from nlpkit.dialogue.replies import slot_error_rate, templated, unsaid
-from nlpkit.schemas import Act
+import pytest
+from test_extraction import spelling_backbone
+
+import nlpkit
+from nlpkit import recipes
+from nlpkit.backbone import Backbone
+from nlpkit.dialogue import Phrasing, State
+from nlpkit.dialogue.replies import faithful, slot_error_rate, templated, unsaid
+from nlpkit.schemas import Act, reply_prompt
+
+TABLE = {
+    "title": "Replies",
+    "heads": ["generation"],
+    "licence": "x",
+    "backbone": "spelling",
+    "data": {"format": "pairs", "train": "train.jsonl"},
+    "adapter": {"rank": 8},
+    "training": {"epochs": 150, "lr": 0.02, "batch_tokens": 2048, "window": 512, "stride": 512},
+    "options": {"generation": {"chat": False}},
+}
 
 
 @pytest.mark.parametrize(
@@ -35,3 +53,29 @@ def test_values_count_as_said_in_any_case_and_small_numbers_in_words():
 def test_the_slot_error_rate_counts_values():
     assert slot_error_rate(["The city is Oslo.", "At 6 pm."], [["Oslo"], ["6 pm", "7"]]) == pytest.approx(1 / 3)
     assert slot_error_rate([], []) == 0.0
+
+
+def test_a_reply_that_leaves_a_value_out_gives_way_to_the_template():
+    acts = [
+        Act("INFORM", "city", ("Oslo",)),
+        Act("OFFER_INTENT", "intent", ("Book",)),
+        Act("CONFIRM", "wifi", ("True",)),
+    ]
+    assert faithful("In Oslo, with wifi. Shall I?", acts) == "In Oslo, with wifi. Shall I?"
+    for lacking in ("In Rome, with wifi.", ""):
+        assert faithful(lacking, acts) == templated(acts)
+
+
+def test_a_decoder_words_what_a_task_asks_and_confirms(tmp_path, monkeypatch):
+    monkeypatch.setattr(Backbone, "from_pretrained", classmethod(lambda cls, *names, **more: spelling_backbone()))
+    asking = State("book", {"city": "Oslo"}), [Act("REQUEST", "day")], "in Oslo"
+    sure = State("book", {"city": "Oslo"}), [Act("CONFIRM", "city", ("Oslo",))], "in Oslo"
+    pairs = [
+        {"prompt": reply_prompt(said, state.intent, state.slots, acts), "response": f" {reply}\n"}
+        for (state, acts, said), reply in ((asking, "Day?"), (sure, "Yes?"))
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, pairs)) + "\n")
+    phrasing = Phrasing(nlpkit.train(recipes.from_dict(TABLE, name="replies"), data=tmp_path, out=tmp_path / "out"))
+    assert phrasing.written([pair["prompt"] for pair in pairs]) == ["Day?", "Yes?"]
+    assert phrasing("in Oslo", *asking[:2]) == "Day?"
+    assert phrasing("in Oslo", *sure[:2]) == "Please confirm: the city is Oslo."
