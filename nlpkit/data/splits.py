@@ -30,7 +30,8 @@ def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
 def tests(spec: DataSpec, data: Path) -> list[Document]:
     """Return the documents to report on; none where there is no such file."""
     path = spec.test and data / spec.folder / spec.test
-    return [e.document for e in read(path, spec.format)] if path and exists(path) else []
+    documents = [e.document for e in read(path, spec.format)] if path and exists(path) else []
+    return _drawn(documents, spec.test_sample, spec.seed)
 
 
 def _drawn(documents: list[Document], n: int, seed: int) -> list[Document]:
