@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import copy_context
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any, overload
 
 import torch
-from transformers import TextIteratorStreamer
 
 from nlpkit import checkpoint, writings
 from nlpkit.adapters import Adapted
@@ -357,31 +355,9 @@ class Generator:
         ] * len(texts)
 
     def _streamed(self, encoded: Encoded, wish: Wish) -> Iterator[str]:
-        streamer = TextIteratorStreamer(
-            self.adapted.backbone.tokenizer,
-            skip_prompt=True,
-            skip_special_tokens=True,
-            clean_up_tokenization_spaces=False,
-        )
-        halted, faults = Event(), list[BaseException]()
-
-        def write() -> None:
-            try:
-                self._writer.written([encoded], wish, streamer=streamer, halted=halted)
-            except BaseException as fault:
-                faults.append(fault)
-                streamer.end()
-
-        thread = Thread(target=copy_context().run, args=(write,), daemon=True)
-        thread.start()
-        try:
-            parts = until(streamer, wish.decoding.stop)
+        with closing(self._writer.parts(encoded, wish)) as written:
+            parts = until(written, wish.decoding.stop)
             yield from unobjected(parts, self._reasons) if self.filters else parts
-        finally:
-            halted.set()
-            thread.join()
-        if faults:
-            raise faults[0]
 
 
 def _check_single(decoding: Decoding) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property
-from threading import Event
+from threading import Event, Thread
 from typing import Literal
 
 import torch
@@ -62,6 +63,33 @@ class Writer:
             batch.append(n)
         if batch:
             yield batch
+
+    def parts(self, encoded: Encoded, wish: Wish) -> Generator[str, None, None]:
+        """Yield a text in parts while a thread writes it. To close the generator ends the writing."""
+        streamer = TextIteratorStreamer(
+            self.adapted.backbone.tokenizer,
+            skip_prompt=True,
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
+        )
+        halted, faults = Event(), list[BaseException]()
+
+        def write() -> None:
+            try:
+                self.written([encoded], wish, streamer=streamer, halted=halted)
+            except BaseException as fault:
+                faults.append(fault)
+                streamer.end()
+
+        thread = Thread(target=copy_context().run, args=(write,), daemon=True)
+        thread.start()
+        try:
+            yield from streamer
+        finally:
+            halted.set()
+            thread.join()
+        if faults:
+            raise faults[0]
 
     def written(
         self,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from nlpkit.dialogue import smalltalk
+from nlpkit.dialogue import saving, smalltalk
 from nlpkit.dialogue.followups import Exchange, Spoken, gender, readings
 from nlpkit.dialogue.replies import templated
 from nlpkit.dialogue.state import Schema, Slot, State, by_type, tracked, updated
@@ -19,7 +18,6 @@ from nlpkit.schemas import DONT_CARE, Act, turns
 from nlpkit.text import chinese
 from nlpkit.types import Answer, Document, Source, Turn
 
-FORMAT = 1
 _MOST = 10_000
 """Characters of a turn at most."""
 _FEW = 5
@@ -155,23 +153,7 @@ class Dialogue:
 
     def save(self, path: str | Path) -> None:
         """Write the conversation as JSON, whole or not at all."""
-        path = Path(path)
-        table = {
-            "format": FORMAT,
-            "turns": [turn.to_dict() for turn in self.turns],
-            "state": {**self.state.to_dict(), "asked": self.state.asked, "latest": self.state.latest},
-            "history": [
-                {
-                    "question": e.question,
-                    "topics": [asdict(s) for s in e.topics],
-                    "answers": [asdict(s) for s in e.answers],
-                }
-                for e in self._history
-            ],
-        }
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        saving.save(path, self.turns, self.state, self._history)
 
     def load(self, path: str | Path) -> None:
         """Take up a conversation that was saved.
@@ -180,19 +162,7 @@ class Dialogue:
             InputError: the file is none, or damaged; the conversation at hand stays as it is.
 
         """
-        try:
-            table = json.loads(Path(path).read_text(encoding="utf-8"))
-            if table["format"] != FORMAT:
-                raise InputError(f"{path} has the format {table['format']}; this nlpkit reads {FORMAT}")
-            turns = [Turn.from_dict(turn) for turn in table["turns"]]
-            state = State(**table["state"])
-            history = [
-                Exchange(e["question"], *(tuple(Spoken(**s) for s in e[side]) for side in ("topics", "answers")))
-                for e in table["history"]
-            ]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
-            raise InputError(f"{path} holds no conversation ({e}); give a file that save() wrote") from e
-        self.turns, self.state, self._history = turns, state, history
+        self.turns, self.state, self._history = saving.load(path)
         self._why = "the conversation was taken up; ask something"
 
     def _reply(self, text: str) -> _Said:

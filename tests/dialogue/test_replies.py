@@ -4,6 +4,7 @@ import json
 
 import pytest
 from test_extraction import spelling_backbone
+from test_teaching import TABLE as LESSONS
 
 import nlpkit
 from nlpkit import recipes
@@ -12,16 +13,7 @@ from nlpkit.dialogue import Phrasing, State
 from nlpkit.dialogue.replies import faithful, slot_error_rate, templated, unsaid
 from nlpkit.schemas import Act, reply_prompt
 
-TABLE = {
-    "title": "Replies",
-    "heads": ["generation"],
-    "licence": "x",
-    "backbone": "spelling",
-    "data": {"format": "pairs", "train": "train.jsonl"},
-    "adapter": {"rank": 8},
-    "training": {"epochs": 150, "lr": 0.02, "batch_tokens": 2048, "window": 512, "stride": 512},
-    "options": {"generation": {"chat": False}},
-}
+TABLE = LESSONS | {"training": LESSONS["training"] | {"epochs": 150}}
 
 
 @pytest.mark.parametrize(
