@@ -223,7 +223,8 @@ def _heads(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> list[Head]
         except (TypeError, ValueError, KeyError, RuntimeError) as e:
             reason = next(iter(str(e).splitlines()), type(e).__name__)
             raise AdapterError(
-                f"{folder / ACCOUNT} describes no head {kind!r} ({reason}); take the whole folder"
+                f"{folder / ACCOUNT} describes no head {kind!r} ({reason}); take the whole folder again; one that "
+                "another version of nlpkit wrote must be trained anew"
             ) from e
         assert isinstance(head, nn.Module)
         own = {n.removeprefix(f"{kind}."): t.float() for n, t in tensors.items() if n.startswith(f"{kind}.")}
