@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -45,18 +46,28 @@ def options(description: str | None, quick: str) -> argparse.ArgumentParser:
     return parser
 
 
-def compared(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """Return the median ratio of the two sides' seconds, run in turn, and its spread."""
-    ratios = []
+def compared(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float | None]:
+    """Return the median ratio of the two sides' seconds, run in turn, and its spread: None of a single round."""
+    seconds, _ = timed(rounds, ours, theirs)
+    return ratio(*seconds)
+
+
+def timed(rounds: int, *sides: Callable[[], Any]) -> tuple[list[list[float]], list[Any]]:
+    """Return the seconds of each side in each round, all sides run in turn, and what each gave in the last."""
+    seconds: list[list[float]] = [[] for _ in sides]
+    found: list[Any] = [None for _ in sides]
     for _ in range(rounds):
-        seconds = []
-        for side in (ours, theirs):
+        for n, side in enumerate(sides):
             began = time.perf_counter()
-            side()
-            seconds.append(time.perf_counter() - began)
-        ratios.append(seconds[1] / seconds[0])
-    ratios.sort()
-    return statistics.median(ratios), ratios[-1] - ratios[0]
+            found[n] = side()
+            seconds[n].append(time.perf_counter() - began)
+    return seconds, found
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float | None]:
+    """Return the median ratio of two sides' seconds, round by round, and its spread: None of a single round."""
+    ratios = [slow / fast for fast, slow in zip(ours, theirs, strict=True)]
+    return statistics.median(ratios), max(ratios) - min(ratios) if len(ratios) > 1 else None
 
 
 def write(name: str, rows: Sequence[Row], data: str) -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from _report import Row, options, show, write
 
 from nlpkit import data, fluency, written
-from nlpkit.dialogue.replies import Phrasing, faithful, slot_error_rate, templated
+from nlpkit.dialogue.replies import Phrasing, slot_error_rate, templated
 from nlpkit.types import Document
 
 
@@ -40,9 +40,13 @@ def main() -> None:
             )
             rows += scored(what, found.texts, documents)
             rows.append(Row(f"{what}: perplexity of the references, by pieces", found.scores["perplexity"], ""))
-        kept = [faithful(text, d.metadata["acts"]) for text, d in zip(found.texts, documents, strict=True)]
-        rows += scored("the same, a template where a value is not said", kept, documents)
-        rows.append(Row("share of templates in that", sum(map(str.__ne__, kept, found.texts)) / len(kept), ""))
+        kept = [
+            phrasing.mended(text.strip(), d.query, d.metadata["acts"])
+            for text, d in zip(found.texts, documents, strict=True)
+        ]
+        rows += scored("the same, drawn again or a template where a value is not said", kept, documents)
+        plain = [templated(d.metadata["acts"]) for d in documents]
+        rows.append(Row("share of templates in that", sum(map(str.__eq__, kept, plain)) / len(kept), ""))
     show("Replies", rows)
     if not arguments.quick:
         write("replies", rows, f"{len(documents)} system turns of the SGD part's test files")

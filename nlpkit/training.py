@@ -37,7 +37,8 @@ SAVE_SECONDS = 120.0
 class Progress:
     """Where a training run is. `dev` holds the scores after the last whole epoch; times are in seconds.
 
-    `trunk` is the share of the texts that the layers below the adapter have read, which they do once, before step 1.
+    `trunk` is the share of the texts that the layers below the adapter have read, which they do once, before the first
+    step; None after a step.
     """
 
     step: int
@@ -46,7 +47,7 @@ class Progress:
     loss: float
     seconds_left: float
     dev: dict[str, float]
-    trunk: float = 1.0
+    trunk: float | None = None
 
 
 def train(

@@ -267,8 +267,8 @@ def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path, 
     monkeypatch.setattr(run.objective, "dev_scores", lambda model: {})
     seen = []
     run.fit(seen.append)
-    assert [p.trunk for p in seen if not p.step][-1:] == [1.0]
-    assert [p.step for p in seen if p.step] == list(range(1, run.steps + 1))
+    assert [p.trunk for p in seen if p.trunk is not None][-1:] == [1.0]
+    assert [p.step for p in seen if p.trunk is None] == list(range(1, run.steps + 1))
     assert run.step == 3 * run.epoch_steps
     assert len(below) <= run.epoch_steps
     assert not (run.state_folder / "trunk.npy").exists()

@@ -40,7 +40,7 @@ def train(
 
 
 def _detail(progress: Progress) -> str:
-    if progress.trunk < 1:
+    if progress.trunk is not None:
         return f"the layers below the adapter read all texts once, {progress.trunk:.0%}"
     scores = [f"{name} {value:.3f}" for name, value in progress.dev.items() if name.endswith(("f1", "accuracy"))]
     return ", ".join([f"epoch {progress.epoch}", f"loss {progress.loss:.3f}", *scores])

@@ -15,6 +15,9 @@ from nlpkit.schemas import Act, named_values, reply_prompt, spoken
 _NUMBERS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PIECES: Final = 96
 """Pieces of a reply that a decoder writes at most."""
+_DRAWS: Final = 8
+"""So many replies are drawn where the likeliest leaves a value out."""
+_TEMPERATURE: Final = 0.7
 _PLAIN: Final = {
     "NOTIFY_SUCCESS": "It is done.",
     "NOTIFY_FAILURE": "Sorry, it could not be done.",
@@ -36,7 +39,8 @@ def templated(acts: Iterable[Act]) -> str:
 class Phrasing:
     """Replies in a decoder's words, with an adapter trained to write them (`tasks/reply/sgd.toml`); English.
 
-    A reply that does not say every value that its acts name is not given: the template stands in its place.
+    A reply that does not say every value that its acts name is not given: others are drawn (over-generate and rerank,
+    Wen et al. 2015), and where none of them says all, the template stands in its place.
 
     Args:
         adapter: the adapter's folder, or the name of a shipped one.
@@ -53,18 +57,33 @@ class Phrasing:
 
     def __call__(self, said: str, state: State, acts: Sequence[Act]) -> str:
         """Return the reply to what a user said, where the task stands so, that does what the acts say."""
-        (reply,) = self.written([reply_prompt(said, state.intent, state.slots, acts)])
-        return faithful(reply, acts)
+        prompt = reply_prompt(said, state.intent, state.slots, acts)
+        (reply,) = self.written([prompt])
+        return self.mended(reply, prompt, acts)
 
     def written(self, prompts: Sequence[str]) -> list[str]:
-        """Return what the decoder writes to each prompt (see `schemas.reply_prompt`), whatever it says."""
+        """Return what the decoder writes first to each prompt (see `schemas.reply_prompt`), whatever it says."""
         found = self.generator(prompts, adapter=self.adapter, max_new_tokens=_PIECES, stop=["\n"])
         return [generation.text.strip() for generation in found]
 
-
-def faithful(reply: str, acts: Sequence[Act]) -> str:
-    """Return a reply that says all the values that its acts name: this one, or else the template."""
-    return templated(acts) if not reply or unsaid(reply, named_values(acts)) else reply
+    def mended(self, reply: str, prompt: str, acts: Sequence[Act]) -> str:
+        """Return a reply that says all the values that its acts name: this one, one that is drawn, or the template."""
+        values = named_values(acts)
+        if reply and not unsaid(reply, values):
+            return reply
+        if not values:
+            return templated(acts)
+        drawn = self.generator.candidates(
+            prompt,
+            adapter=self.adapter,
+            do_sample=True,
+            temperature=_TEMPERATURE,
+            num_return_sequences=_DRAWS,
+            max_new_tokens=_PIECES,
+            stop=["\n"],
+        )
+        texts = [generation.text.strip() for generation in drawn]
+        return next((text for text in texts if text and not unsaid(text, values)), None) or templated(acts)
 
 
 def _sentence(kind: str, acts: Sequence[Act]) -> str:

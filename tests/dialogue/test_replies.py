@@ -10,7 +10,7 @@ import nlpkit
 from nlpkit import recipes
 from nlpkit.backbone import Backbone
 from nlpkit.dialogue import Phrasing, State
-from nlpkit.dialogue.replies import faithful, slot_error_rate, templated, unsaid
+from nlpkit.dialogue.replies import slot_error_rate, templated, unsaid
 from nlpkit.schemas import Act, reply_prompt
 
 TABLE = LESSONS | {"training": LESSONS["training"] | {"epochs": 150}}
@@ -47,17 +47,6 @@ def test_the_slot_error_rate_counts_values():
     assert slot_error_rate([], []) == 0.0
 
 
-def test_a_reply_that_leaves_a_value_out_gives_way_to_the_template():
-    acts = [
-        Act("INFORM", "city", ("Oslo",)),
-        Act("OFFER_INTENT", "intent", ("Book",)),
-        Act("CONFIRM", "wifi", ("True",)),
-    ]
-    assert faithful("In Oslo, with wifi. Shall I?", acts) == "In Oslo, with wifi. Shall I?"
-    for lacking in ("In Rome, with wifi.", ""):
-        assert faithful(lacking, acts) == templated(acts)
-
-
 def test_a_decoder_words_what_a_task_asks_and_confirms(tmp_path, monkeypatch):
     monkeypatch.setattr(Backbone, "from_pretrained", classmethod(lambda cls, *names, **more: spelling_backbone()))
     asking = State("book", {"city": "Oslo"}), [Act("REQUEST", "day")], "in Oslo"
@@ -71,3 +60,5 @@ def test_a_decoder_words_what_a_task_asks_and_confirms(tmp_path, monkeypatch):
     assert phrasing.written([pair["prompt"] for pair in pairs]) == ["Day?", "Yes?"]
     assert phrasing("in Oslo", *asking[:2]) == "Day?"
     assert phrasing("in Oslo", *sure[:2]) == "Please confirm: the city is Oslo."
+    assert phrasing.mended("", pairs[0]["prompt"], asking[1]) == "Which day?"
+    assert phrasing.mended("To Oslo.", pairs[1]["prompt"], sure[1]) == "To Oslo."
