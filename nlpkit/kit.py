@@ -260,7 +260,7 @@ class Kit:
             documents: texts to answer from, or an index of them; a task that answers questions must be loaded.
             schema: tasks with slots, for a kit with a tracker (a `dialogue` task) or a `slots` task.
             say: writes small talk: the turns so far -> parts of a text.
-            phrase: words what a task asks and confirms, such as a `nlpkit.dialogue.Phrasing`.
+            phrase: words what a task asks and confirms, such as a `nlpkit.phrasing.Phrasing`.
 
         Raises:
             InputError: a schema that cannot be, or something among the documents is no text.

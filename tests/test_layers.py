@@ -28,7 +28,7 @@ LAYERS = [
     {"dialogue"},
     {"objectives", "responses", "writer"},
     {"training", "kit", "generate", "incontext"},
-    {"written"},
+    {"written", "phrasing"},
     {"evaluation"},
     {"loading"},
     {"comparing"},

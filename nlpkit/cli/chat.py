@@ -42,9 +42,9 @@ def chat(
 ) -> None:
     """Talk: questions to a graph and to documents, follow-ups, tasks, small talk."""
     import nlpkit
-    from nlpkit.dialogue import Phrasing
     from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.loading import DEFAULT_PACK
+    from nlpkit.phrasing import Phrasing
 
     names = [DEFAULT_PACK, *(["qa/squad"] if documents else []), *task]
     kit = nlpkit.load(*names)

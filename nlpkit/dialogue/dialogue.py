@@ -71,7 +71,7 @@ class Dialogue:
         schema: tasks with slots, which a tracker or a `slots` task of the kit finds.
         say: writes small talk and what else has no ready reply: the turns so far -> parts of a text.
         phrase: words what a task asks and confirms in English: what the user said, the state, acts -> a reply (see
-            `nlpkit.dialogue.Phrasing`); templates where it is not given.
+            `nlpkit.phrasing.Phrasing`); templates where it is not given.
         tracks: whether the kit has a tracker (a `dialogue` head), which reads the schema with each turn.
         least: the least score of an answer from documents.
 

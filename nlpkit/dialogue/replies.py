@@ -1,23 +1,15 @@
-"""What a task assistant says: replies from acts, by templates or by a decoder, and whether they say all they should."""
+"""What a task assistant says: replies from acts by templates, and whether a reply says what its acts name."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
-from nlpkit.dialogue.state import State
-from nlpkit.generate import Generator
-from nlpkit.schemas import Act, named_values, reply_prompt, spoken
+from nlpkit.schemas import Act, spoken
 
 _NUMBERS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_PIECES: Final = 96
-"""Pieces of a reply that a decoder writes at most."""
-_DRAWS: Final = 8
-"""So many replies are drawn where the likeliest leaves a value out."""
-_TEMPERATURE: Final = 0.7
 _PLAIN: Final = {
     "NOTIFY_SUCCESS": "It is done.",
     "NOTIFY_FAILURE": "Sorry, it could not be done.",
@@ -34,56 +26,6 @@ def templated(acts: Iterable[Act]) -> str:
     """
     said = [_sentence(kind, list(group)) for kind, group in groupby(acts, key=lambda act: act.kind)]
     return " ".join(sentence for sentence in said if sentence)
-
-
-class Phrasing:
-    """Replies in a decoder's words, with an adapter trained to write them (`tasks/reply/sgd.toml`); English.
-
-    A reply that does not say every value that its acts name is not given: others are drawn (over-generate and rerank,
-    Wen et al. 2015), and where none of them says all, the template stands in its place.
-
-    Args:
-        adapter: the adapter's folder, or the name of a shipped one.
-        generator: a decoder to load it onto; by default the one that the adapter names.
-
-    Raises:
-        AdapterError: it is not there, is damaged, belongs to another backbone, or was not trained to write.
-
-    """
-
-    def __init__(self, adapter: str | Path, generator: Generator | None = None) -> None:
-        self.generator = generator or Generator.for_adapter(adapter)
-        self.adapter = self.generator.load(adapter)
-
-    def __call__(self, said: str, state: State, acts: Sequence[Act]) -> str:
-        """Return the reply to what a user said, where the task stands so, that does what the acts say."""
-        prompt = reply_prompt(said, state.intent, state.slots, acts)
-        (reply,) = self.written([prompt])
-        return self.mended(reply, prompt, acts)
-
-    def written(self, prompts: Sequence[str]) -> list[str]:
-        """Return what the decoder writes first to each prompt (see `schemas.reply_prompt`), whatever it says."""
-        found = self.generator(prompts, adapter=self.adapter, max_new_tokens=_PIECES, stop=["\n"])
-        return [generation.text.strip() for generation in found]
-
-    def mended(self, reply: str, prompt: str, acts: Sequence[Act]) -> str:
-        """Return a reply that says all the values that its acts name: this one, one that is drawn, or the template."""
-        values = named_values(acts)
-        if reply and not unsaid(reply, values):
-            return reply
-        if not values:
-            return templated(acts)
-        drawn = self.generator.candidates(
-            prompt,
-            adapter=self.adapter,
-            do_sample=True,
-            temperature=_TEMPERATURE,
-            num_return_sequences=_DRAWS,
-            max_new_tokens=_PIECES,
-            stop=["\n"],
-        )
-        texts = [generation.text.strip() for generation in drawn]
-        return next((text for text in texts if text and not unsaid(text, values)), None) or templated(acts)
 
 
 def _sentence(kind: str, acts: Sequence[Act]) -> str:

@@ -9,8 +9,9 @@ from test_teaching import TABLE as LESSONS
 import nlpkit
 from nlpkit import recipes
 from nlpkit.backbone import Backbone
-from nlpkit.dialogue import Phrasing, State
+from nlpkit.dialogue import State
 from nlpkit.dialogue.replies import slot_error_rate, templated, unsaid
+from nlpkit.phrasing import Phrasing
 from nlpkit.schemas import Act, reply_prompt
 
 TABLE = LESSONS | {"training": LESSONS["training"] | {"epochs": 150}}
