@@ -53,6 +53,8 @@ SHOWN = {
         ),
         ("follow-ups answered rightly, graph alone", "the same, graph alone"),
         ("follow-ups answered rightly, documents alone", "the same, documents alone"),
+        ("SGD part: tracker: joint_goal_accuracy", "SGD part: a tracker trained on 16,000 turns, joint goal accuracy"),
+        ("SGD part: joint goal, tracker against the better baseline", "the same, against the better of two baselines"),
     ),
     "kdconv": tuple(
         (f"{domain}, asked for something: {answer}", f"Chinese questions about {domain} (KdConv), {said}")
