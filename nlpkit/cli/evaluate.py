@@ -92,11 +92,12 @@ def _written(
         adapter, name, form = generator.load(target), asked.test or asked.train, asked.format
     path = located(data, name, form)
     documents = [e.document for e in read(path, form)]
-    columns = {_called(target, settings): write(generator, documents, adapter=adapter, kind=kind, **settings)}
+    given = {"chat": generator.chats(adapter)} | settings  # the bare decoder is asked as the adapter is
+    columns = {_called(target, settings): write(generator, documents, adapter=adapter, kind=kind, **given)}
     if other is not None:
         with_adapter = None if bare else adapter
         label = _called(BARE if bare else target, other)
-        columns[label] = write(generator, documents, adapter=with_adapter, kind=kind, **settings | other)
+        columns[label] = write(generator, documents, adapter=with_adapter, kind=kind, **given | other)
     if html is not None:
         part = html.with_name(f".{html.name}.part")
         part.write_text(page(documents, columns), encoding="utf-8")
