@@ -51,7 +51,7 @@ def read_replies(folder: Path) -> Iterator[Example]:
         for dialogue in _list(path, "turns"):
             try:
                 yield from _replies(dialogue)
-            except (KeyError, TypeError, AttributeError) as e:
+            except (KeyError, TypeError, AttributeError, IndexError) as e:
                 name = dialogue.get("dialogue_id", "?")
                 raise DataError(f"{path}, dialogue {name}: {type(e).__name__} {e}; see the SGD format") from e
 

@@ -128,6 +128,13 @@ def test_replies_say_what_they_should_do(folder):
     assert second.metadata["values"] == ["Forty"]
 
 
+def test_a_slot_without_values_is_said_with_its_dialogue(folder):
+    empty = DIALOGUE | {"turns": [DIALOGUE["turns"][0] | {"frames": frame({"to_city": []})}, *DIALOGUE["turns"][1:]]}
+    (folder / "train" / "dialogues_001.json.gz").write_bytes(gzip.compress(json.dumps([empty]).encode()))
+    with pytest.raises(DataError, match="dialogue 1_1: IndexError"):
+        list(data.read(folder / "train", "sgd-replies"))
+
+
 @pytest.mark.parametrize(
     ("break_it", "says"),
     [
