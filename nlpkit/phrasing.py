@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nlpkit.dialogue import State
 from nlpkit.dialogue.replies import templated, unsaid
 from nlpkit.generate import Generator
 from nlpkit.schemas import Act, named_values, reply_prompt
 
-_PIECES: Final = 96
-"""Pieces of a reply that a decoder writes at most."""
+_ENDS: Final[dict[str, Any]] = {"max_new_tokens": 96, "stop": ["\n"]}
+"""Where a reply ends."""
 _DRAWS: Final = 8
 """So many replies are drawn where the likeliest leaves a value out."""
 _TEMPERATURE: Final = 0.7
@@ -45,7 +45,7 @@ class Phrasing:
 
     def written(self, prompts: Sequence[str]) -> list[str]:
         """Return what the decoder writes first to each prompt (see `schemas.reply_prompt`), whatever it says."""
-        found = self.generator(prompts, adapter=self.adapter, max_new_tokens=_PIECES, stop=["\n"])
+        found = self.generator(prompts, adapter=self.adapter, **_ENDS)
         return [generation.text.strip() for generation in found]
 
     def mended(self, reply: str, prompt: str, acts: Sequence[Act]) -> str:
@@ -61,8 +61,7 @@ class Phrasing:
             do_sample=True,
             temperature=_TEMPERATURE,
             num_return_sequences=_DRAWS,
-            max_new_tokens=_PIECES,
-            stop=["\n"],
+            **_ENDS,
         )
         texts = [generation.text.strip() for generation in drawn]
         return next((text for text in texts if text and not unsaid(text, values)), None) or templated(acts)
