@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from _report import Row, options, show, write
 
 from nlpkit import data, fluency, written
-from nlpkit.dialogue.replies import slot_error_rate, templated
 from nlpkit.phrasing import Phrasing
+from nlpkit.replies import slot_error_rate, templated
 from nlpkit.types import Document
 
 

@@ -17,7 +17,7 @@ from nlpkit.combining import combined, documents_of
 from nlpkit.dialogue import Dialogue, Graph, Schema, State
 from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
-from nlpkit.schemas import Act
+from nlpkit.replies import Act
 from nlpkit.search import Index
 from nlpkit.types import Answer, Document, Label, Similar, Turn
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from nlpkit.dialogue import State
-from nlpkit.dialogue.replies import templated, unsaid
 from nlpkit.generate import Generator
-from nlpkit.schemas import Act, named_values, reply_prompt
+from nlpkit.replies import Act, named_values, reply_prompt, templated, unsaid
 
 _ENDS: Final[dict[str, Any]] = {"max_new_tokens": 96, "stop": ["\n"]}
 """Where a reply ends."""
@@ -44,7 +43,7 @@ class Phrasing:
         return self.mended(reply, prompt, acts)
 
     def written(self, prompts: Sequence[str]) -> list[str]:
-        """Return what the decoder writes first to each prompt (see `schemas.reply_prompt`), whatever it says."""
+        """Return what the decoder writes first to each prompt (see `replies.reply_prompt`), whatever it says."""
         found = self.generator(prompts, adapter=self.adapter, **_ENDS)
         return [generation.text.strip() for generation in found]
 

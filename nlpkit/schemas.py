@@ -8,9 +8,9 @@ Names are in words, since that is what a model reads: `spoken("FindRestaurants")
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 MARK = "|"
 NO_INTENT = "no intent"
@@ -20,19 +20,8 @@ DONT_CARE = "dontcare"
 SYSTEM, USER = "system: ", "user: "
 """What stands before the turns that a model reads."""
 
-_WORDED = ("True", "False", DONT_CARE)
-"""Values that a reply says in words of its own."""
-
 _ITEM = re.compile(r"\|\s*(?:(no) intent|(intent|slot|value) ([^|:]+))[^|]*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
-
-
-class Act(NamedTuple):
-    """Something that a turn does (SGD, Rastogi et al. 2020): its kind, its slot ("" for none), and values to name."""
-
-    kind: str
-    slot: str = ""
-    values: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,41 +77,6 @@ def items_of(query: str) -> Iterator[Item]:
 def turns(system: str, user: str) -> str:
     """Return the system's turn, if there was one, and the user's, as a tracker reads them."""
     return f"{SYSTEM}{system}\n{USER}{user}" if system else f"{USER}{user}"
-
-
-def named_values(acts: Iterable[Act]) -> list[str]:
-    """Return the values that a reply must name: all but intents, and those that are said in words of its own."""
-    return [v for act in acts for v in act.values if act.slot not in ("", "intent") and v not in _WORDED]
-
-
-def reply_prompt(said: str, intent: str, slots: Mapping[str, str], acts: Iterable[Act]) -> str:
-    """Return what a writer of replies reads: what the user said, what is settled, and what the reply should do.
-
-        user: Somewhere in San Jose.
-        state: find restaurants; city (San Jose)
-        acts: offer restaurant name (Sino); request time
-        system:
-
-    Args:
-        said: the user's turn.
-        intent: of the task in hand, "" for none.
-        slots: the values that are settled.
-        acts: what the reply should do.
-
-    """
-    settled = [spoken(intent)] if intent else []
-    settled += [f"{spoken(slot)} ({value})" for slot, value in slots.items()]
-    state = "; ".join(settled)
-    todo = "; ".join(map(_worded, acts))
-    return f"{USER}{said}\nstate: {state or 'none'}\nacts: {todo or 'none'}\n{SYSTEM.rstrip()}"
-
-
-def _worded(act: Act) -> str:
-    intends = act.slot == "intent"
-    named = f" {spoken(act.slot)}" if act.slot and not intends else ""
-    values = map(spoken, act.values) if intends else act.values
-    given = f" ({', '.join(values)})" if act.values else ""
-    return f"{act.kind.lower().replace('_', ' ')}{named}{given}"
 
 
 def _item(kind: str, name: str, said: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from nlpkit.data.files import load_json
 from nlpkit.errors import DataError
-from nlpkit.schemas import DONT_CARE, NO_INTENT, Act, as_query, named_values, reply_prompt, spoken, turns
+from nlpkit.replies import Act, named_values, reply_prompt
+from nlpkit.schemas import DONT_CARE, NO_INTENT, as_query, spoken, turns
 from nlpkit.types import Document, Entity, Example, Label
 
 TASK = "dialogue"
@@ -40,8 +41,8 @@ def read(folder: Path) -> Iterator[Example]:
 def read_replies(folder: Path) -> Iterator[Example]:
     """Read the system's turns of such a folder as replies to write: one Example a turn.
 
-    The query says what the user said, what is settled and what the reply should do (see `schemas.reply_prompt`); the
-    text is the reply. `metadata` holds the "acts" (`schemas.Act`), and the "values" that the reply must name.
+    The query says what the user said, what is settled and what the reply should do (see `replies.reply_prompt`); the
+    text is the reply. `metadata` holds the "acts" (`replies.Act`), and the "values" that the reply must name.
 
     Raises:
         DataError: a file is missing or broken (it is named).

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from nlpkit.dialogue import saving, smalltalk
 from nlpkit.dialogue.followups import Exchange, Spoken, gender, readings
-from nlpkit.dialogue.replies import templated
 from nlpkit.dialogue.state import Schema, Slot, State, by_type, tracked, updated
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
-from nlpkit.schemas import DONT_CARE, Act, turns
+from nlpkit.replies import Act, templated
+from nlpkit.schemas import DONT_CARE, turns
 from nlpkit.text import chinese
 from nlpkit.types import Answer, Document, Source, Turn
 

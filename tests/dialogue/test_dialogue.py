@@ -16,7 +16,7 @@ from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
 from nlpkit.graph import ask as asking
 from nlpkit.graph.topics import find_topics
-from nlpkit.schemas import Act
+from nlpkit.replies import Act
 from nlpkit.types import Answer, Document, Entity, Label, Source, Turn
 
 FOLLOWUPS = Path(__file__).resolve().parent.parent / "data" / "followups.jsonl"

@@ -120,11 +120,11 @@ def test_turns_say_what_they_add(folder):
 
 def test_replies_say_what_they_should_do(folder):
     first, second = (e.document for e in data.read(folder / "train", "sgd-replies"))
-    assert first.query == "user: A train to Ulm.\nstate: find trains; to city (Ulm)\nacts: none\nsystem:"
+    assert first.query == "user: A train to Ulm.\nstate: find trains; to city (Ulm)\nsay: none\nsystem:"
     assert first.text == " Which class? There is one to Bonn too."
     state = "state: find trains; to city (Bonn); class (First)"
-    acts = "acts: inform price (Forty); req more; confirm has seats (True); offer intent (find trains)"
-    assert second.query == f"user: First. To that one, at what price?\n{state}\n{acts}\nsystem:"
+    say = "say: The price is Forty. Is there anything else? Please confirm: has seats (yes). Shall I find trains?"
+    assert second.query == f"user: First. To that one, at what price?\n{state}\n{say}\nsystem:"
     assert second.metadata["values"] == ["Forty"]
 
 

@@ -1,13 +1,13 @@
-"""What a task assistant says: replies from acts by templates, and whether a reply says what its acts name."""
+"""What a task assistant says: acts, replies from them by templates, and whether a reply says what its acts name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
-from nlpkit.schemas import Act, spoken
+from nlpkit.schemas import DONT_CARE, SYSTEM, USER, spoken
 
 _NUMBERS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PLAIN: Final = {
@@ -16,22 +16,60 @@ _PLAIN: Final = {
     "REQ_MORE": "Is there anything else?",
     "GOODBYE": "Goodbye.",
 }
+_YES_NO: Final = {"True": "yes", "False": "no"}
+
+
+class Act(NamedTuple):
+    """Something that a turn does (SGD, Rastogi et al. 2020): its kind, its slot ("" for none), and values to name."""
+
+    kind: str
+    slot: str = ""
+    values: Sequence[str] = ()
+
+
+def named_values(acts: Iterable[Act]) -> list[str]:
+    """Return the values that a reply must name: all but intents, and those that are said in words of its own."""
+    worded = (*_YES_NO, DONT_CARE)
+    return [v for act in acts for v in act.values if act.slot not in ("", "intent") and v not in worded]
+
+
+def reply_prompt(said: str, intent: str, slots: Mapping[str, str], acts: Iterable[Act]) -> str:
+    """Return what a writer of replies reads: what the user said, what is settled, and what to say, in plain words.
+
+    A writer that words a template anew leaves out less than one that reads the acts (Kale and Rastogi 2020).
+
+        user: Somewhere in San Jose.
+        state: find restaurants; city (San Jose)
+        say: I found 2. How about this: the restaurant name is Sino?
+        system:
+
+    Args:
+        said: the user's turn.
+        intent: of the task in hand, "" for none.
+        slots: the values that are settled.
+        acts: what the reply should do.
+
+    """
+    settled = [spoken(intent)] if intent else []
+    settled += [f"{spoken(slot)} ({value})" for slot, value in slots.items()]
+    return f"{USER}{said}\nstate: {'; '.join(settled) or 'none'}\nsay: {templated(acts) or 'none'}\n{SYSTEM.rstrip()}"
 
 
 def templated(acts: Iterable[Act]) -> str:
     """Return a reply that does what the acts say, in plain words: each value stands in it as it is given.
 
-    Kinds: INFORM, INFORM_COUNT, OFFER, OFFER_INTENT, CONFIRM, REQUEST, NOTIFY_SUCCESS, NOTIFY_FAILURE, REQ_MORE and
-    GOODBYE; of any other the values are named.
+    Kinds: INFORM, INFORM_COUNT (it is said first), OFFER, OFFER_INTENT, CONFIRM, REQUEST, NOTIFY_SUCCESS,
+    NOTIFY_FAILURE, REQ_MORE and GOODBYE; of any other the values are named.
     """
-    said = [_sentence(kind, list(group)) for kind, group in groupby(acts, key=lambda act: act.kind)]
+    ordered = sorted(acts, key=lambda act: act.kind != "INFORM_COUNT")
+    said = [_sentence(kind, list(group)) for kind, group in groupby(ordered, key=lambda act: act.kind)]
     return " ".join(sentence for sentence in said if sentence)
 
 
 def _sentence(kind: str, acts: Sequence[Act]) -> str:
     if kind in _PLAIN:
         return _PLAIN[kind]
-    named = [f"the {spoken(act.slot)} is {_listed(act.values)}" for act in acts if act.values]
+    named = [_named(act) for act in acts if act.values]
     if kind == "REQUEST":
         asked = [spoken(act.slot) + (f" ({' or '.join(act.values)})" if act.values else "") for act in acts]
         return f"Which {_listed(asked)}?"
@@ -45,6 +83,13 @@ def _sentence(kind: str, acts: Sequence[Act]) -> str:
         return f"How about this: {_listed(named)}?"
     words = _listed(named)
     return f"{words[0].upper()}{words[1:]}." if words else ""
+
+
+def _named(act: Act) -> str:
+    slot, first = spoken(act.slot), act.values[0]
+    if first == DONT_CARE:
+        return f"any {slot}"
+    return f"{slot} ({_YES_NO[first]})" if first in _YES_NO else f"the {slot} is {_listed(act.values)}"
 
 
 def _listed(words: Sequence[str]) -> str:
