@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "/why": "what the last answer leans on",
-    "/state": "what the task in hand has settled",
+    "/state": "what the task in hand has settled, and what was read in the last turn",
     "/save FILE": "write the conversation",
     "/forget": "begin anew",
     "/help": "these lines",
@@ -97,6 +97,10 @@ def _turn(conversation: Dialogue, line: str) -> None:
         show(
             f"{state['intent'] or 'no task'}: {', '.join(f'{k} = {v}' for k, v in state['slots'].items()) or 'nothing'}"
         )
+        if turn := conversation.understood:
+            found = [f"{task}: {label.label}" for task, label in turn.labels.items()]
+            found += [f"{span.label} {span.text}" for span in (*turn.entities, *turn.slots)]
+            show(f"the last turn: {', '.join(found) or 'nothing found'}")
     elif command == "/forget":
         conversation.forget()
         show("forgotten")

@@ -102,6 +102,7 @@ class Dialogue:
         """Begin anew: nothing that was said counts any more."""
         self.turns: list[Turn] = []
         self.state = State()
+        self._readings: dict[str, Document] = {}
         self._history: list[Exchange] = []
         self._why = ""
 
@@ -129,8 +130,8 @@ class Dialogue:
             raise InputError(f"the turn is {text!r:.40}; say something")
         if len(text) > _MOST:
             raise InputError(f"the turn has {len(text):,} characters; say at most {_MOST:,} at once")
-        said = self._reply(text.strip())
-        return self._spoken(text.strip(), said)
+        self._readings = {}
+        return self._spoken(text.strip(), self._reply(text.strip()))
 
     def _spoken(self, text: str, said: _Said) -> Generator[str, None, None]:
         """Yield a reply, and take both turns down once it has ended, however it does."""
@@ -146,6 +147,12 @@ class Dialogue:
             if said.exchange:
                 self._history.append(said.exchange)
             self._why = said.why or "nothing was looked up"
+
+    @property
+    def understood(self) -> Document | None:
+        """The user's last turn as the kit reads it, all its tasks in one pass: entities, labels, slots."""
+        last = next((turn.text for turn in reversed(self.turns) if turn.role == "user"), None)
+        return None if last is None else self._read(last)
 
     def why(self) -> str:
         """Return what the last reply leans on: the question as it was understood, the path, the evidence."""
@@ -168,6 +175,9 @@ class Dialogue:
     def _reply(self, text: str) -> _Said:
         zh = chinese(text)
         kind = smalltalk.kind_of(text)
+        if kind == "cancel":
+            self.state = State()
+            return _Said(Turn("assistant", smalltalk.reply(kind, chinese=zh), "small_talk"), why="the task was left")
         if kind and not (self.state.asked and kind == "praise"):
             if self._say:
                 return _Said(Turn("assistant", "", "small_talk"), parts=self._say([*self.turns, Turn("user", text)]))
@@ -180,6 +190,8 @@ class Dialogue:
             return answered
         if self.schema and asks and (said := self._task(text, chinese=zh)):
             return said
+        if self.schema and self.state.asked and not asks:
+            return self._asking(text, self.state, self.state.asked, chinese=zh)
         if self._say and not asks and not answered.exchange:
             # A writer is asked for talk alone: what is asked and not known is said to be so.
             return _Said(Turn("assistant", "", "small_talk"), parts=self._say([*self.turns, Turn("user", text)]))
@@ -189,8 +201,14 @@ class Dialogue:
         """Return what a text names: as the graph knows it, else as the kit reads it."""
         if nodes := self._nodes(text):
             return [Spoken(n.name, n.type, gender(n.name) if n.type == "PER" else "") for n in nodes]
-        entities = self.kit(text).entities if text.strip() else ()
+        entities = self._read(text).entities if text.strip() else ()
         return [Spoken(e.text, e.label, gender(e.text) if e.label == "PER" else "") for e in entities]
+
+    def _read(self, text: str) -> Document:
+        """Return a text as the kit reads it, once a turn."""
+        if text not in self._readings:
+            self._readings[text] = self.kit(text)
+        return self._readings[text]
 
     def _nodes(self, text: str) -> list[Node]:
         """Return the graph's entities that a text names."""
@@ -262,7 +280,7 @@ class Dialogue:
         if self._tracks:
             last = next((turn.text for turn in reversed(self.turns) if turn.role == "assistant"), "")
             return tracked(self.kit(Document(turns(last, text), query=schema.query)), schema)
-        found = self.kit(text)
+        found = self._read(text)
         intent = next((one.label for one in found.labels.values() if one.label in schema.intents), "")
         return intent, {span.label: span.text for span in found.slots if span.label in schema.slots}
 
@@ -278,14 +296,8 @@ class Dialogue:
         state = updated(before, text, values, self.schema, intent, self._value)
         if not state.intent or state == before:
             return None
-        missing = state.missing(self.schema)
-        if missing:
-            slot = self.schema.slots[missing[0]]
-            self.state = replace(state, asked=slot.name)
-            choices = slot.values if len(slot.values) <= _FEW else ()
-            acts = [Act("REQUEST", slot.name, choices)]
-            question = slot.question or (f"{slot.name}是什么？" if chinese else self._worded(text, state, acts))
-            return _Said(Turn("assistant", question, "ask"), why=f"{state.intent} needs {', '.join(missing)}")
+        if missing := state.missing(self.schema):
+            return self._asking(text, state, missing[0], chinese=chinese)
         self.state = replace(state, asked="")
         done = self.schema.intents[state.intent].done
         slots = ", ".join(f"{name}: {value}" for name, value in state.slots.items())
@@ -293,6 +305,19 @@ class Dialogue:
         plain = f"{state.intent}：{slots}" if chinese else ""
         reply = done.format_map(_Kept(state.slots)) if done else plain or self._worded(text, state, acts)
         return _Said(Turn("assistant", reply, "done"), why=f"{state.intent} has all it needs: {slots}")
+
+    def _asking(self, text: str, state: State, name: str, *, chinese: bool) -> _Said:
+        """Return a reply that asks for a slot, and take down that it does."""
+        assert self.schema is not None
+        again = self.state.asked == name
+        self.state = replace(state, asked=name)
+        slot = self.schema.slots[name]
+        choices = slot.values if len(slot.values) <= _FEW else ()
+        question = slot.question or (
+            f"{name}是什么？" if chinese else self._worded(text, state, [Act("REQUEST", name, choices)])
+        )
+        why = f"{state.intent} needs {', '.join(state.missing(self.schema)) or name}"
+        return _Said(Turn("assistant", question, "ask"), why=f"{why}; {text!r:.60} is no {name}" if again else why)
 
     def _worded(self, said: str, state: State, acts: Sequence[Act]) -> str:
         return self._phrase(said, state, acts) if self._phrase else templated(acts)

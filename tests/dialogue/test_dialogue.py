@@ -109,6 +109,37 @@ def test_a_task_asks_back_is_filled_corrected_and_done(talking):
     assert (talking.turns, talking.state.intent) == ([], "")
 
 
+def test_an_answer_that_is_no_value_is_asked_for_again():
+    class_ = {"values": ["first", "second"], "question": "Which class?"}
+    schema = {"intents": {"book": {"required": ["class"]}}, "slots": {"class": class_}}
+    talking = Dialogue(Reader(), schema=schema)
+    talking("a table please")
+    again = talking("whatever you like")
+    assert (again.act, again.text, talking.state.asked) == ("ask", "Which class?", "class")
+    assert talking.why() == "book needs class; 'whatever you like' is no class"
+    assert talking("Where was she born?").act == "unknown"  # a question is no such answer
+    assert talking("second, then").act == "done"
+    talking("a table please")
+    assert talking("Never mind.").text == "All right, I leave that."
+    assert (talking.state.intent, talking("whatever you like").act) == ("", "unknown")
+
+
+def test_a_turn_is_read_once_for_all_tasks():
+    read = []
+
+    class Counting(Reader):
+        def __call__(self, texts):
+            read.append(texts)
+            return super().__call__(texts)
+
+    talking = Dialogue(Counting(), schema=SCHEMA)
+    assert talking.understood is None
+    talking("a table in Oslo for Ada Lovelace")
+    assert talking.understood.slots[0].text == "Oslo"
+    assert talking.understood.labels["slots"].label == "book"
+    assert sum(isinstance(texts, str) for texts in read) == 1
+
+
 def test_a_tracker_reads_the_schema_with_each_turn():
     read = []
 
@@ -164,11 +195,11 @@ def test_slots_take_the_entities_of_the_graph():
     talking = Dialogue(Reader(), graph=SmallGraph(), schema=schema)
     assert talking("a table in Oslo").act == "ask"
     assert (talking.state.slots, talking.state.asked) == ({}, "city")  # the graph knows no such place
-    assert talking("in Atlantis").act == "unknown"
+    assert talking("in Atlantis").act == "ask"
     assert talking("Warsaw then").act == "ask"
     assert (talking.state.slots, talking.state.asked) == ({"city": "Warsaw"}, "guest")
     assert talking("no, Paris").act == "ask"
-    assert talking("for curie").act == "unknown"
+    assert talking("for curie").act == "ask"
     assert talking("for marie curie").text == "Please confirm: the city is Paris and the guest is Marie Curie."
     without = Dialogue(Reader(), schema=schema)
     without("a table in Oslo")
