@@ -20,11 +20,15 @@ _NOT_EMPTY = Rule("not empty", bool)
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A prompt with places such as {text}: `user` for models that answer turns, `plain` for those that go on."""
+    """A prompt with places such as {text}: `user` for models that answer turns, `plain` for those that go on.
+
+    `inputs` are what stands in the places in this language unless it is given, where it differs from the kind's.
+    """
 
     plain: Annotated[str, _NOT_EMPTY]
     user: str = ""
     system: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Writing:
         if not isinstance(text, str) or not text.strip():
             raise InputError(f"{self.name} got the text {text!r}; give one that is not empty")
         template = self.zh if chinese(text) else self.en
-        filled = dict(self.inputs) | dict(inputs)
+        filled = {**self.inputs, **template.inputs, **inputs}
         if not (chat and template.user):
             return template.plain.format_map(filled)
         system = [{"role": "system", "content": template.system.format_map(filled)}] if template.system else []
@@ -101,6 +105,9 @@ def names() -> list[str]:
 
 def _check(writing: Writing, source: str) -> None:
     for language, template in (("en", writing.en), ("zh", writing.zh)):
+        if added := [key for key in template.inputs if key not in writing.inputs]:
+            allowed = ", ".join(writing.inputs) or "none"
+            raise RecipeError(f"{source}: {language}.inputs has {added[0]!r}; allowed: those of [inputs] ({allowed})")
         for key, prompt in (("plain", template.plain), ("user", template.user), ("system", template.system)):
             try:
                 asked = [place for _, place, _, _ in Formatter().parse(prompt) if place is not None]

@@ -60,6 +60,8 @@ def test_inputs_stand_in_their_places_or_are_refused():
     writing = writings.find("rewriting")
     assert "formal" in writing.prompt({"text": "Hi.", "style": "formal"}, chat=False)
     assert writing.inputs["style"] in writing.prompt({"text": "Hi."}, chat=False)
+    assert "通俗亲切" in writing.prompt({"text": "你好。"}, chat=False)
+    assert "庄重" in writing.prompt({"text": "你好。", "style": "庄重"}, chat=True)[0]["content"]
     with pytest.raises(InputError, match="no place for 'tone'; it has: text, style"):
         writing.prompt({"text": "Hi.", "tone": "x"}, chat=False)
     for text in ("", " ", None):
@@ -77,6 +79,7 @@ def test_inputs_stand_in_their_places_or_are_refused():
         ("[zh]", "[de]", "unknown key 'de'"),
         ("[zh]", "[decoding]\ntop_p = 3.0\n[zh]", "decoding.top_p = 3.0"),
         ("[zh]", "[decoding]\nnum_beams = 2\ndo_sample = true\n[zh]", "one of the two"),
+        ("[zh]", "[zh.inputs]\nn = '1'\n[zh]", r"zh.inputs has 'n'; allowed: those of \[inputs\] \(none\)"),
         ("[zh]", "[inputs]\nn = 3\n[zh]", "inputs.n = 3; allowed: a string"),
         ("[zh]", "[zh", "not a TOML file"),
     ],
