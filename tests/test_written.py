@@ -4,9 +4,11 @@ import json
 
 import pytest
 from test_responses import PAIRS, TABLE, decoder, folder  # noqa: F401
+from typer.testing import CliRunner
 
 import nlpkit
 from nlpkit import data, fluency, recipes
+from nlpkit.cli.main import app
 from nlpkit.errors import InputError
 from nlpkit.generate import Generator
 from nlpkit.testing import fake_backbone
@@ -68,6 +70,24 @@ def test_an_adapter_is_asked_as_it_was_trained(folder, monkeypatch):  # noqa: F8
     scores = [write(generator, documents, adapter=name, chat=chat, **SETTINGS).scores for chat in (None, False, True)]
     assert scores[0] == scores[1]
     assert scores[0]["perplexity"] < scores[2]["perplexity"]
+
+
+def test_the_bare_decoder_is_asked_as_the_adapter_is(folder, monkeypatch):  # noqa: F811
+    options = {"generation": {"chat": False}}
+    out = nlpkit.train(recipes.from_dict(TABLE | {"options": options}, name="plain"), data=folder, out=folder / "out")
+    asked = []
+
+    def noted(generator, documents, **settings):
+        asked.append(settings)
+        return write(generator, documents, **settings)
+
+    monkeypatch.setattr("nlpkit.written.write", noted)
+    words = ["evaluate", str(out), "--data", str(folder), "-s", "max_new_tokens=6", "--against", "bare", "--json"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+    assert [(one["adapter"] is None, one["chat"]) for one in asked] == [(False, False), (True, False)]
+    record = json.loads(result.stdout)
+    assert record["scores"]["perplexity"] < record["against"]["perplexity"]
 
 
 def test_settings_are_for_what_is_written(folder, generator):  # noqa: F811
