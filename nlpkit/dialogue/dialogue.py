@@ -10,18 +10,16 @@ from typing import Any, Protocol
 
 from nlpkit.dialogue import saving, smalltalk
 from nlpkit.dialogue.followups import Exchange, Spoken, gender, readings
-from nlpkit.dialogue.state import Schema, Slot, State, by_type, tracked, updated
+from nlpkit.dialogue.state import Schema, State, tracked
+from nlpkit.dialogue.tasks import Phrase, Step, Tasks
 from nlpkit.errors import InputError, QuestionError
 from nlpkit.graph.records import GraphAnswer, Node
-from nlpkit.replies import Act, templated
-from nlpkit.schemas import DONT_CARE, turns
+from nlpkit.schemas import turns
 from nlpkit.text import chinese
 from nlpkit.types import Answer, Document, Source, Turn
 
 _MOST = 10_000
 """Characters of a turn at most."""
-_FEW = 5
-"""So many choices are named where one of them is asked for."""
 
 
 class Graph(Protocol):
@@ -89,13 +87,15 @@ class Dialogue:
         search: Callable[[str], Sequence[Answer]] | None = None,
         schema: Schema | Mapping[str, Any] | None = None,
         say: Callable[[Sequence[Turn]], Iterator[str]] | None = None,
-        phrase: Callable[[str, State, Sequence[Act]], str] | None = None,
+        phrase: Phrase | None = None,
         tracks: bool = False,
         least: float = 0.3,
     ) -> None:
-        self._tracks, self._phrase = tracks, phrase
         self.kit, self.graph, self._search, self._say, self._least = kit, graph, search, say, least
+        self._tracks = tracks
         self.schema = schema if isinstance(schema, Schema) or schema is None else Schema.from_dict(schema)
+        named = self._nodes if graph else None
+        self._tasks = Tasks(self.schema, named=named, phrase=phrase) if self.schema else None
         self.forget()
 
     def forget(self) -> None:
@@ -183,15 +183,15 @@ class Dialogue:
                 return _Said(Turn("assistant", "", "small_talk"), parts=self._say([*self.turns, Turn("user", text)]))
             return _Said(Turn("assistant", smalltalk.reply(kind, chinese=zh), "small_talk"))
         asks = text.rstrip().endswith(("?", "？"))
-        if self.schema and not asks and (said := self._task(text, chinese=zh)):
+        if not asks and (said := self._task(text)):
             return said
         answered = self._answered(text)
         if answered.turn.act != "unknown":
             return answered
-        if self.schema and asks and (said := self._task(text, chinese=zh)):
+        if asks and (said := self._task(text)):
             return said
-        if self.schema and self.state.asked and not asks:
-            return self._asking(text, self.state, self.state.asked, chinese=zh)
+        if self._tasks and self.state.asked and not asks:
+            return self._taken(self._tasks.ask(text, self.state, self.state.asked, again=True))
         if self._say and not asks and not answered.exchange:
             # A writer is asked for talk alone: what is asked and not known is said to be so.
             return _Said(Turn("assistant", "", "small_talk"), parts=self._say([*self.turns, Turn("user", text)]))
@@ -216,12 +216,6 @@ class Dialogue:
             with suppress(QuestionError):  # no word in it, or far too many
                 return self.graph.named(text)
         return []
-
-    def _value(self, slot: Slot, said: str) -> str | None:
-        """Return the value of a slot that was said: the graph's name of an entity, where the slot takes those."""
-        if slot.type and self.graph and said != DONT_CARE:
-            return next((node.name for node in self._nodes(said) if node.type == slot.type), None)
-        return slot.value_of(said)
 
     def _answered(self, text: str) -> _Said:
         """Return the answer of the graph, else of the documents, else that it is not known."""
@@ -275,6 +269,13 @@ class Dialogue:
         said = " ".join(word for word in question.replace("'s", " ").split() if word[:1].islower())
         return Spoken(name, label, gender(name, said) if label == "PER" else "")
 
+    def _task(self, text: str) -> _Said | None:
+        """Return the reply to a turn that fills a task, None where it fills none."""
+        if not self._tasks:
+            return None
+        step = self._tasks.step(text, self.state, *self._understood(text, self._tasks.schema))
+        return self._taken(step) if step else None
+
     def _understood(self, text: str, schema: Schema) -> tuple[str, dict[str, str]]:
         """Return what a turn wants and the values that it gives: by a tracker, else as the `slots` task reads it."""
         if self._tracks:
@@ -284,50 +285,10 @@ class Dialogue:
         intent = next((one.label for one in found.labels.values() if one.label in schema.intents), "")
         return intent, {span.label: span.text for span in found.slots if span.label in schema.slots}
 
-    def _task(self, text: str, *, chinese: bool) -> _Said | None:
-        """Return the reply to a turn that fills a task, None where it fills none."""
-        assert self.schema is not None
-        intent, values = self._understood(text, self.schema)
-        before = self.state
-        if any(slot.type for slot in self.schema.slots.values()):
-            named = {node.name: node.type for node in self._nodes(text)}
-            values = by_type(named, self.schema, intent or before.intent) | values
-        intent = "" if before.asked and not values else intent
-        state = updated(before, text, values, self.schema, intent, self._value)
-        if not state.intent or state == before:
-            return None
-        if missing := state.missing(self.schema):
-            return self._asking(text, state, missing[0], chinese=chinese)
-        self.state = replace(state, asked="")
-        done = self.schema.intents[state.intent].done
-        slots = ", ".join(f"{name}: {value}" for name, value in state.slots.items())
-        acts = [Act("CONFIRM", name, (value,)) for name, value in state.slots.items()]
-        plain = f"{state.intent}：{slots}" if chinese else ""
-        reply = done.format_map(_Kept(state.slots)) if done else plain or self._worded(text, state, acts)
-        return _Said(Turn("assistant", reply, "done"), why=f"{state.intent} has all it needs: {slots}")
-
-    def _asking(self, text: str, state: State, name: str, *, chinese: bool) -> _Said:
-        """Return a reply that asks for a slot, and take down that it does."""
-        assert self.schema is not None
-        again = self.state.asked == name
-        self.state = replace(state, asked=name)
-        slot = self.schema.slots[name]
-        choices = slot.values if len(slot.values) <= _FEW else ()
-        question = slot.question or (
-            f"{name}是什么？" if chinese else self._worded(text, state, [Act("REQUEST", name, choices)])
-        )
-        why = f"{state.intent} needs {', '.join(state.missing(self.schema)) or name}"
-        return _Said(Turn("assistant", question, "ask"), why=f"{why}; {text!r:.60} is no {name}" if again else why)
-
-    def _worded(self, said: str, state: State, acts: Sequence[Act]) -> str:
-        return self._phrase(said, state, acts) if self._phrase else templated(acts)
-
-
-class _Kept(dict[str, str]):
-    """Values by name, for a text with places; what has no value stays as it is."""
-
-    def __missing__(self, key: str) -> str:
-        return f"{{{key}}}"
+    def _taken(self, step: Step) -> _Said:
+        """Take down where a task stands, and return its reply."""
+        self.state = step.state
+        return _Said(step.turn, why=step.why)
 
 
 def _listed(names: Sequence[str], *, chinese: bool) -> str:
