@@ -10,7 +10,8 @@ value that an act names and the reply does not say; the people who wrote the ref
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Sequence
 
 from _report import Row, options, show, write
 
@@ -18,6 +19,9 @@ from nlpkit import data, fluency, written
 from nlpkit.phrasing import Phrasing
 from nlpkit.replies import slot_error_rate, templated
 from nlpkit.types import Document
+
+PERSONA = "a cheerful guide who keeps it short"
+N_PERSONA = 100
 
 
 def main() -> None:
@@ -34,23 +38,44 @@ def main() -> None:
         *scored("templates", [templated(d.metadata["acts"]) for d in documents], documents),
     ]
     if arguments.adapter:
-        phrasing = Phrasing(arguments.adapter)
-        for what, adapter in (("SmolLM2 as it is", None), ("SmolLM2 with the adapter", phrasing.adapter)):
-            found = written.write(
-                phrasing.generator, documents, adapter=adapter, chat=False, max_new_tokens=96, stop=["\n"]
-            )
-            rows += scored(what, found.texts, documents)
-            rows.append(Row(f"{what}: perplexity of the references, by pieces", found.scores["perplexity"], ""))
-        kept = [
-            phrasing.mended(text.strip(), d.query, d.metadata["acts"])
-            for text, d in zip(found.texts, documents, strict=True)
-        ]
-        rows += scored("the same, drawn again or a template where a value is not said", kept, documents)
-        plain = [templated(d.metadata["acts"]) for d in documents]
-        rows.append(Row("share of templates in that", sum(map(str.__eq__, kept, plain)) / len(kept), ""))
+        rows += by_decoder(Phrasing(arguments.adapter), documents)
     show("Replies", rows)
     if not arguments.quick:
         write("replies", rows, f"{len(documents)} system turns of the SGD part's test files")
+
+
+def by_decoder(phrasing: Phrasing, documents: Sequence[Document]) -> list[Row]:
+    """Return the scores of the decoder's replies: as it is, with the adapter, mended, and with a persona."""
+    rows = []
+    for what, adapter in (("SmolLM2 as it is", None), ("SmolLM2 with the adapter", phrasing.adapter)):
+        found = written.write(
+            phrasing.generator, documents, adapter=adapter, chat=False, max_new_tokens=96, stop=["\n"]
+        )
+        rows += scored(what, found.texts, documents)
+        rows.append(Row(f"{what}: perplexity of the references, by pieces", found.scores["perplexity"], ""))
+    first = [text.strip() for text in found.texts]
+    kept = [phrasing.mended(text, d.query, d.metadata["acts"]) for text, d in zip(first, documents, strict=True)]
+    plain = [templated(d.metadata["acts"]) for d in documents]
+    rows += scored("the same, drawn again or a template where a value is not said", kept, documents)
+    rows.append(
+        Row(
+            "share of those that are drawn again",
+            share(a not in (b, c) for a, b, c in zip(kept, first, plain, strict=True)),
+            "",
+        )
+    )
+    rows.append(Row("share of those that are templates", share(map(str.__eq__, kept, plain)), ""))
+    some = documents[:N_PERSONA]
+    spoken = phrasing.written([f"persona: {PERSONA}\n{d.query}" for d in some])
+    what = f"with the persona {PERSONA!r}, {len(some)} replies"
+    rows.append(Row(f"{what}: slot error rate", errors(spoken, some), ""))
+    rows.append(Row(f"{what}: share that change", share(map(str.__ne__, spoken, first)), ""))
+    return rows
+
+
+def share(flags: Iterable[bool]) -> float:
+    """Return how many of some flags are set, as a share."""
+    return statistics.mean(map(float, flags))
 
 
 def scored(what: str, replies: Sequence[str], documents: Sequence[Document]) -> list[Row]:

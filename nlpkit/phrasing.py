@@ -26,19 +26,21 @@ class Phrasing:
     Args:
         adapter: the adapter's folder, or the name of a shipped one.
         generator: a decoder to load it onto; by default the one that the adapter names.
+        persona: who speaks, in words; the adapter of `tasks/reply/sgd.toml` has seen none in training.
 
     Raises:
         AdapterError: it is not there, is damaged, belongs to another backbone, or was not trained to write.
 
     """
 
-    def __init__(self, adapter: str | Path, generator: Generator | None = None) -> None:
+    def __init__(self, adapter: str | Path, generator: Generator | None = None, *, persona: str = "") -> None:
         self.generator = generator or Generator.for_adapter(adapter)
         self.adapter = self.generator.load(adapter)
+        self.persona = persona
 
     def __call__(self, said: str, state: State, acts: Sequence[Act]) -> str:
         """Return the reply to what a user said, where the task stands so, that does what the acts say."""
-        prompt = reply_prompt(said, state.intent, state.slots, acts)
+        prompt = reply_prompt(said, state.intent, state.slots, acts, persona=self.persona)
         (reply,) = self.written([prompt])
         return self.mended(reply, prompt, acts)
 

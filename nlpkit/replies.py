@@ -33,7 +33,7 @@ def named_values(acts: Iterable[Act]) -> list[str]:
     return [v for act in acts for v in act.values if act.slot not in ("", "intent") and v not in worded]
 
 
-def reply_prompt(said: str, intent: str, slots: Mapping[str, str], acts: Iterable[Act]) -> str:
+def reply_prompt(said: str, intent: str, slots: Mapping[str, str], acts: Iterable[Act], *, persona: str = "") -> str:
     """Return what a writer of replies reads: what the user said, what is settled, and what to say, in plain words.
 
     A writer that words a template anew leaves out less than one that reads the acts (Kale and Rastogi 2020).
@@ -48,11 +48,14 @@ def reply_prompt(said: str, intent: str, slots: Mapping[str, str], acts: Iterabl
         intent: of the task in hand, "" for none.
         slots: the values that are settled.
         acts: what the reply should do.
+        persona: who speaks, in words, on a line before all that.
 
     """
+    speaker = f"persona: {' '.join(persona.split())}\n" if persona.strip() else ""
     settled = [spoken(intent)] if intent else []
     settled += [f"{spoken(slot)} ({value})" for slot, value in slots.items()]
-    return f"{USER}{said}\nstate: {'; '.join(settled) or 'none'}\nsay: {templated(acts) or 'none'}\n{SYSTEM.rstrip()}"
+    state, say = "; ".join(settled) or "none", templated(acts) or "none"
+    return f"{speaker}{USER}{said}\nstate: {state}\nsay: {say}\n{SYSTEM.rstrip()}"
 
 
 def templated(acts: Iterable[Act]) -> str:

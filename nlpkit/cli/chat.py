@@ -36,7 +36,7 @@ def chat(
     schema: Path | None = typer.Option(None, "--schema", help="Tasks with slots, as TOML or JSON; see --task."),
     task: list[str] = typer.Option([], "--task", "-t", help="An adapter to understand turns with (slots/snips)."),
     decoder: str | None = typer.Option(None, "--decoder", help="A decoder for small talk, such as smollm2."),
-    persona: str = typer.Option("", "--persona", help="Who the decoder should be."),
+    persona: str = typer.Option("", "--persona", help="Who speaks, where a decoder does."),
     replies: str | None = typer.Option(None, "--replies", help="An adapter that words what a task asks and confirms."),
     load: Path | None = typer.Option(None, "--load", help="Go on with a conversation that was saved."),
 ) -> None:
@@ -55,7 +55,7 @@ def chat(
             documents=_read(documents) if documents else None,
             schema=_table(schema) if schema else None,
             say=_writer(decoder, persona) if decoder else None,
-            phrase=Phrasing(replies) if replies else None,
+            phrase=Phrasing(replies, persona=persona) if replies else None,
         )
         if load:
             conversation.load(load)

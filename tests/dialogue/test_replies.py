@@ -63,4 +63,9 @@ def test_a_decoder_words_what_a_task_asks_and_confirms(tmp_path, monkeypatch):
     assert phrasing("in Oslo", *asking[:2]) == "Day?"
     assert phrasing("in Oslo", *sure[:2]) == "Please confirm: the city is Oslo."
     assert phrasing.mended("", pairs[0]["prompt"], asking[1]) == "Which day?"
+    asked = []
+    monkeypatch.setattr(phrasing, "written", lambda prompts: asked.extend(prompts) or ["Day?"])
+    phrasing.persona = "a sailor,\nshort of words"
+    assert phrasing("in Oslo", *asking[:2]) == "Day?"
+    assert asked == [f"persona: a sailor, short of words\n{pairs[0]['prompt']}"]
     assert phrasing.mended("To Oslo.", pairs[1]["prompt"], sure[1]) == "To Oslo."
