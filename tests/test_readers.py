@@ -98,6 +98,33 @@ SAMPLES = {
     "csv": 'text,category\n"Where, then?",place\nWho is it?,person\n',
     "tsv": 'he said "no\t0\nshe said yes\t1\nall said yes\t1\n',
     "trec": "DESC:manner How do birds sing ?\nHUM:ind Who sang ?\n",
+    "spans": (
+        '{"text": "Ada sang.", "spans": [{"start": 0, "end": 3, "label": "PER"}], "answer": "accept"}\n'
+        '{"text": "Bo sang.", "label": [[0, 2, "PER"]]}\n'
+        '{"text": "Ada in Oslo", "relations": [{"from_id": 7, "to_id": 9, "type": "in"}], "entities": ['
+        '{"id": 7, "start_offset": 0, "end_offset": 3, "label": "PER"}, '
+        '{"id": 9, "start_offset": 7, "end_offset": 11, "label": "LOC"}]}\n'
+        '{"tokens": ["Ada", "sang"], "ner_tags": ["B-PER", "O"]}\n'
+    ),
+    "cluener": '{"text": "李明在北京", "label": {"name": {"李明": [[0, 1]]}, "address": {"北京": [[3, 4]]}}}\n',
+    "label-studio": [
+        {
+            "id": 4,
+            "data": {"text": "Ada in Oslo"},
+            "annotations": [
+                {"was_cancelled": True, "result": []},
+                {
+                    "result": [
+                        {"id": "a", "type": "labels", "value": {"start": 0, "end": 3, "labels": ["PER"]}},
+                        {"id": "b", "type": "labels", "value": {"start": 7, "end": 11, "labels": ["LOC"]}},
+                        {"type": "relation", "from_id": "a", "to_id": "b", "labels": ["in"]},
+                        {"type": "choices", "value": {"choices": ["travel", "people"]}},
+                    ]
+                },
+            ],
+        },
+        {"id": 5, "data": {"text": "not yet"}, "annotations": []},
+    ],
     "pairs": '{"prompt": "Who?", "response": "Ada."}\n{"prompt": "Where?", "response": "In Oslo."}\n',
     "sgd": SGD,
     "sgd-replies": SGD,
@@ -387,3 +414,50 @@ def test_answers_stand_where_they_say(tmp_path):
     assert why.answers == ()
     assert (who.answers[0].text, who.answers[0].start, who.answers[0].end) == ("Bo", -1, -1)
     assert what.answers[0].start == 27
+
+
+def test_spans_come_in_the_shapes_of_several_tools(tmp_path):
+    found = documents(written(tmp_path, "spans"), "spans")
+    assert [[(e.text, e.label) for e in d.entities] for d in found] == [
+        [("Ada", "PER")],
+        [("Bo", "PER")],
+        [("Ada", "PER"), ("Oslo", "LOC")],
+        [("Ada", "PER")],
+    ]
+    (relation,) = found[2].relations
+    assert (relation.subject.text, relation.label, relation.object.text) == ("Ada", "in", "Oslo")
+    path = tmp_path / "rejected.jsonl"
+    path.write_text('{"text": "Ada", "spans": [], "answer": "reject"}\n')
+    assert documents(path, "spans") == []
+
+
+def test_a_task_of_label_studio_is_spans_relations_and_choices(tmp_path):
+    (document,) = documents(written(tmp_path, "label-studio"), "label-studio")
+    assert [(e.text, e.label) for e in document.entities] == [("Ada", "PER"), ("Oslo", "LOC")]
+    assert [r.label for r in document.relations] == ["in"]
+    label = document.labels["classification"]
+    assert (label.label, [other.label for other in label.others]) == ("travel", ["people"])
+
+
+@pytest.mark.parametrize(
+    ("format", "line", "says"),
+    [
+        ("spans", '{"text": "Ada", "spans": [[0, 9, "PER"]]}', "line 1: the span 0-9 .PER. lies outside the text of 3"),
+        ("spans", '{"text": "Ada", "spans": [[2, 2, "PER"]]}', "is empty; give the first character"),
+        ("spans", '{"text": "Ada", "spans": [["0", 3, "PER"]]}', "is no span; allowed"),
+        ("spans", '{"text": "Ada", "spans": [{"start": 0, "end": 3}]}', "is no span; allowed"),
+        ("spans", '{"tokens": ["Ada"], "tags": []}', "has the keys tokens, tags; allowed"),
+        ("spans", '{"tokens": ["Ada"], "tags": ["PER"]}', "'PER' is no tag"),
+        ("spans", '{"text": "Ada", "spans": [], "relations": [{"from_id": 0, "to_id": 1}]}', "names no two spans"),
+        ("cluener", '{"text": "李明", "label": {"name": {"李明": [[0, 2]]}}}', "'李明' is said to stand at 0-2"),
+        ("cluener", '{"text": "李明", "label": {"name": {"明": [[0, 0]]}}}', "'明' is said .* the text has '李'"),
+        ("cluener", '{"text": "李明", "label": {"name": [0, 1]}}', "line 1: AttributeError"),
+        ("label-studio", '[{"data": {"image": 3}, "annotations": [{"result": []}]}]', "its data has the keys image"),
+        ("label-studio", '[{"data": {"text": "a"}}]', "task 0: TypeError"),
+    ],
+)
+def test_spans_that_cannot_be_are_named(tmp_path, format, line, says):
+    path = tmp_path / "data"
+    path.write_text(line)
+    with pytest.raises(DataError, match=says):
+        documents(path, format)

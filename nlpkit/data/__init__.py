@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nlpkit.data import conll, docred, labels, pairs, relations, sgd, slots, squad
+from nlpkit.data import conll, docred, labels, pairs, relations, sgd, slots, spans, squad
 from nlpkit.errors import DataError
 from nlpkit.types import Example
 
@@ -18,6 +18,9 @@ READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "spert": relations.read_spert,
     "scierc": relations.read_scierc,
     "ade": relations.read_ade,
+    "spans": spans.read,
+    "cluener": spans.read_cluener,
+    "label-studio": spans.read_label_studio,
     "pairs": pairs.read,
     "sgd": sgd.read,
     "sgd-replies": sgd.read_replies,

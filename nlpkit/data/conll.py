@@ -15,7 +15,8 @@ from nlpkit.data.tokens import rebuild
 from nlpkit.errors import DataError
 from nlpkit.types import Document, Entity, Example
 
-_TAG = re.compile(r"O|[BIESMLU]-\S+")
+TAG = re.compile(r"O|[BIESMLU]-\S+")
+"""A tag of one of the schemes."""
 _SEPARATORS = re.compile(r"[ \t]+")
 _LEAST_TAGS = 0.5
 """A column is meant to be the tags from this share of values on that are tags."""
@@ -99,7 +100,7 @@ def _columns(path: Path, sentences: Sequence[Sequence[Row]]) -> tuple[int, int]:
         return 0, 1
     width = min(len(columns) for _, columns in rows)
     order = [width - 1, *range(width - 1)]
-    share = {c: sum(_TAG.fullmatch(columns[c]) is not None for _, columns in rows) / len(rows) for c in order}
+    share = {c: sum(TAG.fullmatch(columns[c]) is not None for _, columns in rows) / len(rows) for c in order}
     tag_column = max(order, key=lambda c: share[c])
     if width < 2 or share[tag_column] < 1:
         _complain(path, rows, tag_column if share[tag_column] >= _LEAST_TAGS else None)
@@ -113,7 +114,7 @@ def _complain(path: Path, rows: Sequence[Row], tag_column: int | None) -> None:
                 f"{path}, line {number}: {' '.join(columns)!r} has no second column; a line holds a token and its "
                 "tag, parted by a tab or spaces"
             )
-        if tag_column is not None and not _TAG.fullmatch(columns[tag_column]):
+        if tag_column is not None and not TAG.fullmatch(columns[tag_column]):
             raise DataError(
                 f"{path}, line {number}: {columns[tag_column]!r} is no tag; allowed: O, or B-, I-, E-, S-, M-, L-, U- "
                 "and a type"

@@ -69,10 +69,11 @@ def _marked(path: Path, number: int, sentence: str, label: str, source: str) -> 
     if directed is not None:
         first, second = entities if directed[2] == "e1,e2" else entities[::-1]
         relations = (Relation(first, directed[1], second),)
-    return Example(_document(text, source, entities, relations), source)
+    return Example(joined(text, source, entities, relations), source)
 
 
-def _document(text: str, id: str, entities: Sequence[Entity], relations: Sequence[Relation]) -> Document:
+def joined(text: str, id: str, entities: Sequence[Entity], relations: Sequence[Relation]) -> Document:
+    """Return a text with its entities, each a chain of its own, and the relations between them."""
     ordered = sorted(dict.fromkeys(entities), key=lambda e: (e.start, -e.end, e.label))
     chains = tuple(Chain(e.text, e.label, (Mention(e.text, e.start, e.end),)) for e in ordered)
     return Document(text, id, tuple(ordered), chains, tuple(relations))
@@ -162,4 +163,4 @@ def _joint(
     places = [(offsets[first][0], offsets[last - 1][1], label) for first, last, label in entities]
     found = [Entity(text[a:b], a, b, label) for a, b, label in places]
     claims = [Relation(found[head], label, found[tail]) for head, label, tail in relations]
-    return Example(_document(text, source, found, claims), source)
+    return Example(joined(text, source, found, claims), source)
