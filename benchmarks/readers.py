@@ -46,6 +46,7 @@ def _joint(path: str, format: str, n: int, entities: int, relations: int) -> Exp
 
 CLINC = "clinc150/data_full.json"
 CHN = "chnsenticorp/chnsenticorp.zip"
+LITERATURE = "chinese-literature.zip#chinese-literature/relation_extraction"
 SETS = (
     _ner("conll2003/eng.train", 14_041, 23_499),
     _ner("conll2003/eng.testa", 3_250, 5_942),
@@ -99,6 +100,10 @@ SETS = (
     Expected("dialogue/atis/test", "slots", 893, {"labels": 20}),
     Expected("re/semeval2010-task8/TRAIN_FILE.TXT", "semeval2010", 8_000, {"entities": 16_000, "relations": 6_590}),
     Expected("re/semeval2010-task8/TEST_FILE_FULL.TXT", "semeval2010", 2_717, {"entities": 5_434, "relations": 2_263}),
+    # Spans of several pieces, and those that are not the text at their places, are not read; nor relations of them.
+    _joint(f"{LITERATURE}/Training", "brat", 695, 120_179, 12_618),
+    _joint(f"{LITERATURE}/Validation", "brat", 58, 11_637, 1_290),
+    _joint(f"{LITERATURE}/Testing", "brat", 84, 16_420, 1_593),
     _joint("conll04/conll04_train.json", "spert", 922, 3_377, 1_283),
     _joint("conll04/conll04_dev.json", "spert", 231, 893, 343),
     _joint("conll04/conll04_test.json", "spert", 288, 1_079, 422),

@@ -125,12 +125,19 @@ SAMPLES = {
         },
         {"id": 5, "data": {"text": "not yet"}, "annotations": []},
     ],
+    "brat": {
+        "1.txt": "Ada Byron met\nBo in Oslo.\nShe sang.",
+        "1.ann": (
+            "T1\tPER 0 9\tAda Byron\nT2\tPER 14 16\tBo\nT3\tLOC 20 24\tOslo\nT4\tPER 26 29\tShe\n"
+            "R1\tmet Arg1:T1 Arg2:T2\t\n*\tEquiv T4 T1\nA1\tSure T1\n#1\tAnnotatorNotes T2\twho?\n"
+        ),
+    },
     "pairs": '{"prompt": "Who?", "response": "Ada."}\n{"prompt": "Where?", "response": "In Oslo."}\n',
     "sgd": SGD,
     "sgd-replies": SGD,
     "slots": {"seq.in": "play some jazz\nis it cold\n", "seq.out": "O O B-genre\nO O O\n", "label": "music\nweather\n"},
 }
-BROKEN = {"slots": "seq.out", "sgd": "dialogues_001.json", "sgd-replies": "dialogues_001.json"}
+BROKEN = {"brat": "1.ann", "slots": "seq.out", "sgd": "dialogues_001.json", "sgd-replies": "dialogues_001.json"}
 """The file that is broken, of formats that are folders."""
 PROMPTED = ("pairs", "sgd-replies")
 """Formats whose documents answer a prompt."""
@@ -461,3 +468,55 @@ def test_spans_that_cannot_be_are_named(tmp_path, format, line, says):
     path.write_text(line)
     with pytest.raises(DataError, match=says):
         documents(path, format)
+
+
+def test_brat_says_relations_and_who_is_the_same(tmp_path):
+    (document,) = documents(written(tmp_path, "brat"), "brat")
+    assert [e.text for e in document.entities] == ["Ada Byron", "Bo", "Oslo", "She"]
+    assert [(r.subject.text, r.label, r.object.text) for r in document.relations] == [("Ada Byron", "met", "Bo")]
+    assert [(c.name, [m.text for m in c.mentions]) for c in document.chains] == [
+        ("Ada Byron", ["Ada Byron", "She"]),
+        ("Bo", ["Bo"]),
+        ("Oslo", ["Oslo"]),
+    ]
+
+
+def test_spans_of_several_pieces_and_at_wrong_places_are_left_out_and_told(tmp_path, caplog):
+    path = written(tmp_path, "brat")
+    (path / "1.ann").write_text(
+        "T1\tPER 0 3;14 16\tAda Bo\nT2\tPER 1 4\tAda\nT3\tLOC 10 16\tmet\nBo\nR1\tat Arg1:T1 Arg2:T3\n*\tEquiv T1 T2\n"
+    )
+    (document,) = documents(path, "brat")
+    assert [e.text for e in document.entities] == ["met\nBo"]
+    assert document.relations == ()
+    assert "2 spans were left out; the first: " in caplog.text
+    assert "line 1 (of several pieces)" in caplog.text
+
+
+def test_a_folder_of_brat_in_a_zip(tmp_path):
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in SAMPLES["brat"].items():
+            archive.writestr(f"all/train/{name}", text)
+    (document,) = documents(f"{path}#all/train", "brat")
+    assert len(document.entities) == 4
+    with pytest.raises(DataError, match="no pairs of NAME"):
+        documents(f"{path}#all/test", "brat")
+    path.write_bytes(b"no zip")
+    with pytest.raises(DataError, match="give a folder or a zip"):
+        documents(path, "brat")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("T1\tPER 0\tAda", "'PER 0' is no span; allowed: T1"),
+        ("T1\tPER 0 3\tAda\nR1\tmet Arg1:T1 Arg2:T2", "line 2: .* is no relation of two spans"),
+        ("T1\tPER 0 3\tAda\n*\tEquiv T1 T9", "'T9' is no span of this document"),
+    ],
+)
+def test_annotations_of_brat_that_cannot_be_are_named(tmp_path, line, says):
+    path = written(tmp_path, "brat")
+    (path / "1.ann").write_text(line)
+    with pytest.raises(DataError, match=says):
+        documents(path, "brat")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nlpkit.data import conll, docred, labels, pairs, relations, sgd, slots, spans, squad
+from nlpkit.data import brat, conll, docred, labels, pairs, relations, sgd, slots, spans, squad
 from nlpkit.errors import DataError
 from nlpkit.types import Example
 
@@ -33,11 +33,14 @@ PART_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Example]]] = {
     "tsv": labels.read_tsv,
     "trec": labels.read_trec,
     "squad": squad.read,
+    "brat": brat.read,
 }
 """Readers of formats that hold several parts in one file."""
 
-FOLDERS = frozenset(["slots", "sgd", "sgd-replies"])
+FOLDERS = frozenset(["slots", "sgd", "sgd-replies", "brat"])
 """Formats that are a folder of files."""
+ZIPPED = frozenset(["brat"])
+"""Formats whose folder may be a zip; its part is the folder within."""
 
 
 def formats() -> list[str]:
@@ -62,7 +65,8 @@ def read(path: str | Path, format: str) -> Iterator[Example]:
     file, parts = _split(Path(path))
     if not file.exists():
         raise DataError(f"no data file {file}; give the folder that holds it with --data")
-    if file.is_dir() != (format in FOLDERS):
+    packed = format in ZIPPED and file.suffix == ".zip"
+    if not packed and file.is_dir() != (format in FOLDERS):
         kinds = ("a file", "a folder")
         raise DataError(f"{file} is {kinds[file.is_dir()]}; the format {format!r} is {kinds[format in FOLDERS]}")
     if format in PART_READERS:
