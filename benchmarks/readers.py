@@ -149,7 +149,7 @@ def _spans(document: Document) -> Iterator[Entity | Answer]:
 def main() -> None:
     """Read everything, print the counts and write benchmarks/results/readers.json; fail where one differs."""
     arguments = options(__doc__, "files for evaluation only: no training files").parse_args()
-    rows, wrong, started, n = [], 0, time.perf_counter(), 0
+    rows, wrong, started, n, looked, found = [], 0, time.perf_counter(), 0, 0, 0
     for expected in SETS:
         if arguments.quick and "train" in expected.path.lower():
             continue
@@ -160,8 +160,11 @@ def main() -> None:
         rows += rows_of(expected, documents)
         wrong += misplaced(documents)
         n += len(documents)
+        if any(expected.counts.values()):  # a file without a single annotation says nothing of its format
+            looked, found = looked + 1, found + (data.format_of(path) == expected.format)
     seconds = time.perf_counter() - started
     rows += [
+        Row("formats found by looking at the file", found, f"of {looked}", looked),
         Row("spans that are not the text at their offsets", wrong, "spans", 0),
         Row("speed", round(n / seconds), "examples/s"),
     ]

@@ -520,3 +520,25 @@ def test_annotations_of_brat_that_cannot_be_are_named(tmp_path, line, says):
     (path / "1.ann").write_text(line)
     with pytest.raises(DataError, match=says):
         documents(path, "brat")
+
+
+ENDINGS = {"csv": ".csv", "tsv": ".tsv"}
+
+
+@pytest.mark.parametrize("format", [f for f in data.formats() if f != "sgd-replies"])  # its files are those of sgd
+def test_every_format_is_found_by_looking(format, tmp_path):
+    path = written(tmp_path, format, f"data{ENDINGS.get(format, '')}")
+    part = PARTS.get(format, "")
+    assert data.format_of(f"{path}{part}") == format
+    assert [e.document for e in data.read(f"{path}{part}")] == documents(f"{path}{part}", format)
+
+
+@pytest.mark.parametrize("text", ["just words\nand more\n", "[]", '{"a": 1}', "[1, 2]"])
+def test_a_file_of_no_format_is_said_to_be_of_none(tmp_path, text):
+    path = tmp_path / "data"
+    path.write_text(text)
+    with pytest.raises(DataError, match="looks like none of the formats"):
+        data.read(path)
+    path.write_text(" \n")
+    with pytest.raises(DataError, match="is empty"):
+        data.read(path)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nlpkit.data import brat, conll, docred, labels, pairs, relations, sgd, slots, spans, squad
+from nlpkit.data.detection import detect
 from nlpkit.errors import DataError
 from nlpkit.types import Example
 
@@ -37,6 +38,8 @@ PART_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Example]]] = {
 }
 """Readers of formats that hold several parts in one file."""
 
+AUTO = "auto"
+"""The format of what is found by looking."""
 FOLDERS = frozenset(["slots", "sgd", "sgd-replies", "brat"])
 """Formats that are a folder of files."""
 ZIPPED = frozenset(["brat"])
@@ -48,23 +51,25 @@ def formats() -> list[str]:
     return [*READERS, *PART_READERS]
 
 
-def read(path: str | Path, format: str) -> Iterator[Example]:
+def read(path: str | Path, format: str = AUTO) -> Iterator[Example]:
     """Read the examples of a data file, lazily where the format allows.
 
     Args:
         path: the file (a folder for the formats in `FOLDERS`). `FILE#PART` reads a part of it, `FILE#PART+PART`
             several, one after another.
-        format: one of `formats()`.
+        format: one of `formats()`, or "auto": it is found by looking at the file.
 
     Raises:
         DataError: the format is unknown, the file is missing or broken, or has no such part.
 
     """
-    if format not in READERS and format not in PART_READERS:
-        raise DataError(f"no reader for the format {format!r}; known: {', '.join(formats())}")
+    if format not in (*READERS, *PART_READERS, AUTO):
+        raise DataError(f"no reader for the format {format!r}; known: {AUTO}, {', '.join(formats())}")
     file, parts = _split(Path(path))
     if not file.exists():
         raise DataError(f"no data file {file}; give the folder that holds it with --data")
+    if format == AUTO:
+        format = detect(file, parts)
     packed = format in ZIPPED and file.suffix == ".zip"
     if not packed and file.is_dir() != (format in FOLDERS):
         kinds = ("a file", "a folder")
@@ -76,6 +81,16 @@ def read(path: str | Path, format: str) -> Iterator[Example]:
     return READERS[format](file)
 
 
+def format_of(path: str | Path) -> str:
+    """Return the format of a data file or folder, found by looking at its beginning.
+
+    Raises:
+        DataError: it cannot be read, or looks like none of the formats.
+
+    """
+    return detect(*_split(Path(path)))
+
+
 def exists(path: str | Path) -> bool:
     """Say whether there is such a file or folder; whether it has the part named is not looked at."""
     return _split(Path(path))[0].exists()
@@ -84,7 +99,7 @@ def exists(path: str | Path) -> bool:
 def located(data: str | Path, name: str, format: str) -> Path:
     """Return the data itself, or the file called `name` in it where it is a folder of data files."""
     path = Path(data)
-    inside = path.is_dir() and (format not in FOLDERS or exists(path / name))
+    inside = path.is_dir() and (format not in {*FOLDERS, AUTO} or exists(path / name))
     return path / name if inside else path
 
 

@@ -1,0 +1,129 @@
+"""Which format a data file has, found by looking at its beginning."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from nlpkit.data.conll import TAG
+from nlpkit.data.files import lines, load_json
+from nlpkit.errors import DataError
+
+_LINES: Final = 200
+"""So many lines are looked at."""
+_MOST: Final = 0.9
+_SEMEVAL = re.compile(r'\d+\t"?.*<e1>.*')
+_TREC = re.compile(r"[A-Z]+:\w+ .+")
+_GLUED = re.compile(r".\d")
+"""A character with its position in the word, as Weibo NER has them."""
+
+
+def detect(path: Path, parts: Sequence[str] = ()) -> str:
+    """Return the format of a data file or folder, as `data.read` knows it.
+
+    Args:
+        path: the file or folder.
+        parts: of the file, as they are named behind "#".
+
+    Raises:
+        DataError: it cannot be read, or looks like none of the formats.
+
+    """
+    found = _of_folder(path) if path.is_dir() else _of_file(path, parts)
+    if not found:
+        raise DataError(f"{path} looks like none of the formats that are known; name one (data.formats() lists them)")
+    return found
+
+
+def _of_folder(path: Path) -> str:
+    names = {child.name.removesuffix(".gz") for child in path.iterdir()}
+    if {"seq.in", "seq.out", "label"} <= names:
+        return "slots"
+    if "schema.json" in names and any(name.startswith("dialogues_") for name in names):
+        return "sgd"
+    return "brat" if any(name.endswith(".ann") for name in names) else ""
+
+
+def _of_file(path: Path, parts: Sequence[str]) -> str:
+    if path.suffix == ".zip" and not any(part.endswith((".csv", ".tsv", ".txt")) for part in parts):
+        return "brat"
+    member = next((part for part in parts if "=" not in part), "") if path.suffix == ".zip" else ""
+    beginning = [line for _, line in islice(lines(path, member), _LINES) if line.strip()]
+    if not beginning:
+        raise DataError(f"{path} is empty; give a file with examples")
+    if beginning[0].lstrip()[0] in "{[":
+        return _of_json(path, beginning)
+    return _of_text(beginning, member or path.name.removesuffix(".gz"))
+
+
+def _of_json(path: Path, beginning: Sequence[str]) -> str:
+    try:
+        first: Any = json.loads(beginning[0])
+        one_a_line = isinstance(first, dict) and (len(beginning) == 1 or beginning[1].lstrip().startswith("{"))
+    except ValueError:
+        one_a_line = False
+    if one_a_line and ((found := _of_record(first)) or len(beginning) > 1):
+        return found
+    whole = load_json(path)
+    if isinstance(whole, dict):
+        values = list(whole.values())
+        return "squad" if isinstance(whole.get("data"), list) else "intents" if _pairs(values) else _of_record(whole)
+    return _of_list(whole[0]) if whole and isinstance(whole[0], dict) else ""
+
+
+def _of_record(record: dict[str, Any]) -> str:
+    keys = record.keys()
+    if keys & {"prompt", "messages"}:
+        return "pairs"
+    if {"sentences", "ner"} <= keys:
+        return "scierc"
+    if "text" in keys and isinstance(record.get("label"), dict):
+        return "cluener"
+    spans = any(
+        isinstance(record.get(key), list) for key in ("spans", "entities", "label", "labels", "tags", "ner_tags")
+    )
+    return "spans" if spans and keys & {"text", "sentence", "content", "data", "tokens"} else ""
+
+
+def _of_list(record: dict[str, Any]) -> str:
+    if "vertexSet" in record:
+        return "redocred"
+    if "data" in record and record.keys() & {"annotations", "completions"}:
+        return "label-studio"
+    if {"tokens", "entities"} <= record.keys():
+        return "ade" if record["entities"] and isinstance(record["entities"][0], list) else "spert"
+    return ""
+
+
+def _pairs(values: Sequence[Any]) -> bool:
+    return bool(values) and all(
+        isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value[:9])
+        for value in values
+    )
+
+
+def _of_text(beginning: Sequence[str], name: str) -> str:
+    if _SEMEVAL.match(beginning[0]):
+        return "semeval2010"
+    if name.endswith(".csv"):
+        return "csv"
+    rows = [re.split(r"[ \t]+", line.strip()) for line in beginning if not line.startswith("-DOCSTART-")]
+    ends = {len(row) for row in rows}
+    for column in (-1, 0) if min(ends, default=0) > 1 else ():
+        if _share(TAG.fullmatch(row[column]) is not None for row in rows) == 1:
+            glued = _share(_GLUED.fullmatch(row[0]) is not None for row in rows) >= _MOST
+            return "weibo" if glued and column else "conll"
+    if _share(_TREC.fullmatch(line) is not None for line in beginning) == 1:
+        return "trec"
+    if _share("\t" in line for line in beginning) >= _MOST:
+        return "tsv"
+    return "csv" if _share("," in line for line in beginning) >= _MOST else ""
+
+
+def _share(flags: Any) -> float:
+    seen = list(flags)
+    return sum(seen) / len(seen) if seen else 0.0
