@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -542,3 +544,14 @@ def test_a_file_of_no_format_is_said_to_be_of_none(tmp_path, text):
     path.write_text(" \n")
     with pytest.raises(DataError, match="is empty"):
         data.read(path)
+
+
+def test_the_docs_name_every_format():
+    page = (Path(__file__).resolve().parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
+    named = [
+        name
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for name in re.findall("`(.+?)`", line.split("|")[1])
+    ]
+    assert sorted(named) == sorted(data.formats())
