@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import spacy
+from spacy.tokens import DocBin
 
 from nlpkit import data
 from nlpkit.data.conll import spans
@@ -64,6 +66,16 @@ SGD = {
         ]
     ),
 }
+
+
+def docbin():
+    """Return what a DocBin of spaCy holds, as bytes."""
+    doc = spacy.blank("en")("Ada sang in Oslo.")
+    doc.ents = [doc.char_span(0, 3, "PER"), doc.char_span(12, 16, "LOC")]
+    doc.cats = {"music": 1.0, "news": 0.0, "past": 0.7}
+    return DocBin(docs=[doc]).to_bytes()
+
+
 TOKENS = ["Ada", "moved", "to", "Oslo", "."]
 SAMPLES = {
     "redocred": [
@@ -127,6 +139,7 @@ SAMPLES = {
         },
         {"id": 5, "data": {"text": "not yet"}, "annotations": []},
     ],
+    "docbin": docbin(),
     "brat": {
         "1.txt": "Ada Byron met\nBo in Oslo.\nShe sang.",
         "1.ann": (
@@ -155,7 +168,8 @@ def written(folder, format, name="data"):
             (path / file).write_text(text)
         return path
     (folder / "rel_info.json").write_text(json.dumps({"P551": "residence"}))
-    path.write_bytes((sample if isinstance(sample, str) else json.dumps(sample)).encode())
+    text = sample if isinstance(sample, str | bytes) else json.dumps(sample)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
@@ -524,7 +538,7 @@ def test_annotations_of_brat_that_cannot_be_are_named(tmp_path, line, says):
         documents(path, "brat")
 
 
-ENDINGS = {"csv": ".csv", "tsv": ".tsv"}
+ENDINGS = {"csv": ".csv", "tsv": ".tsv", "docbin": ".spacy"}
 
 
 @pytest.mark.parametrize("format", [f for f in data.formats() if f != "sgd-replies"])  # its files are those of sgd
@@ -555,3 +569,10 @@ def test_the_docs_name_every_format():
         for name in re.findall("`(.+?)`", line.split("|")[1])
     ]
     assert sorted(named) == sorted(data.formats())
+
+
+def test_docs_of_spacy_keep_entities_and_categories(tmp_path):
+    (document,) = documents(written(tmp_path, "docbin"), "docbin")
+    assert [(e.text, e.label) for e in document.entities] == [("Ada", "PER"), ("Oslo", "LOC")]
+    label = document.labels["classification"]
+    assert (label.label, [other.label for other in label.others]) == ("music", ["past"])

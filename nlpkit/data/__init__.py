@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nlpkit.data import brat, conll, docred, labels, pairs, relations, sgd, slots, spans, squad
+from nlpkit.data import brat, conll, docbin, docred, labels, pairs, relations, sgd, slots, spans, squad
 from nlpkit.data.detection import detect
 from nlpkit.errors import DataError
 from nlpkit.types import Example
@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "spans": spans.read,
     "cluener": spans.read_cluener,
     "label-studio": spans.read_label_studio,
+    "docbin": docbin.read,
     "pairs": pairs.read,
     "sgd": sgd.read,
     "sgd-replies": sgd.read_replies,

@@ -49,6 +49,8 @@ def _of_folder(path: Path) -> str:
 
 
 def _of_file(path: Path, parts: Sequence[str]) -> str:
+    if path.name.removesuffix(".gz").endswith(".spacy"):
+        return "docbin"
     if path.suffix == ".zip" and not any(part.endswith((".csv", ".tsv", ".txt")) for part in parts):
         return "brat"
     member = next((part for part in parts if "=" not in part), "") if path.suffix == ".zip" else ""

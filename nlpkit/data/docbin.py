@@ -1,0 +1,49 @@
+"""spaCy's binary training data (`.spacy` files)."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from nlpkit.data.labels import TASK
+from nlpkit.data.relations import joined
+from nlpkit.errors import DataError, MissingExtraError
+from nlpkit.types import Document, Entity, Example, Label
+
+_LEAST = 0.5
+"""A category is meant from this value on."""
+
+
+def read(path: Path) -> Iterator[Example]:
+    """Read a DocBin of spaCy, gzipped or not: one Example a Doc, its entities and its categories from 0.5 on.
+
+    Raises:
+        DataError: the file is no DocBin.
+        MissingExtraError: spaCy is not installed.
+
+    """
+    try:
+        import spacy
+        from spacy.tokens import DocBin
+    except ImportError as e:
+        raise MissingExtraError("spacy", "spacy") from e
+    try:
+        content = path.read_bytes()
+        docs = DocBin().from_bytes(gzip.decompress(content) if path.suffix == ".gz" else content)
+        for n, doc in enumerate(docs.get_docs(spacy.blank("xx").vocab)):
+            source = f"{path.name}#{n}"
+            entities = [Entity(e.text, e.start_char, e.end_char, e.label_) for e in doc.ents]
+            yield Example(_labelled(joined(doc.text, source, entities, ()), doc.cats), source)
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as e:
+        raise DataError(f"{path} is no DocBin of spaCy: {e}; write one with DocBin(docs=docs).to_disk(path)") from e
+
+
+def _labelled(document: Document, cats: dict[str, float]) -> Document:
+    meant = sorted((label for label, value in cats.items() if value >= _LEAST), key=lambda label: -cats[label])
+    if not meant:
+        return document
+    first, *others = map(Label, meant)
+    return replace(document, labels={TASK: replace(first, others=tuple(others))})
