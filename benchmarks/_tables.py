@@ -56,6 +56,14 @@ SHOWN = {
         ("SGD part: tracker: joint_goal_accuracy", "SGD part: a tracker trained on 16,000 turns, joint goal accuracy"),
         ("SGD part: joint goal, tracker against the better baseline", "the same, against the better of two baselines"),
     ),
+    "replies": (
+        (
+            "SmolLM2 with the adapter: slot error rate",
+            "replies by SmolLM2 with `tasks/reply/sgd.toml`: values left out or changed",
+        ),
+        ("SmolLM2 with the adapter: BLEU", "the same, BLEU"),
+        ("templates: BLEU", "replies by templates, BLEU"),
+    ),
     "kdconv": tuple(
         (f"{domain}, asked for something: {answer}", f"Chinese questions about {domain} (KdConv), {said}")
         for domain in ("films", "music", "places")
