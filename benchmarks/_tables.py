@@ -59,9 +59,13 @@ SHOWN = {
     "replies": (
         (
             "SmolLM2 with the adapter: slot error rate",
-            "replies by SmolLM2 with `tasks/reply/sgd.toml`: values left out or changed",
+            "replies of SmolLM2 with `reply/sgd`: values left out or changed, first draft",
         ),
-        ("SmolLM2 with the adapter: BLEU", "the same, BLEU"),
+        (
+            "the same, drawn again or a template where a value is not said: slot error rate",
+            "the same as they are given: drawn again, at last a template",
+        ),
+        ("the same, drawn again or a template where a value is not said: BLEU", "the same, BLEU"),
         ("templates: BLEU", "replies by templates, BLEU"),
     ),
     "kdconv": tuple(
