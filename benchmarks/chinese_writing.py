@@ -39,14 +39,21 @@ def main() -> None:
     writer = Generator.from_pretrained(arguments.model)
     chosen = random.Random(5).sample(introduced(arguments.data), 2 if arguments.quick else arguments.texts)
     rows: list[Row] = []
+    together: dict[str, tuple[list[str], list[str]]] = {"zh": ([], []), "en": ([], [])}
     for kind in writings.names():
         asked = [name if kind in TOPICS else text for name, text in chosen]
         writing = writings.find(kind)
         for language in ("zh",) if writing.zh.plain == writing.en.plain else ("zh", "en"):
             found = written(writer, writing, language, asked)
-            rows += measured(f"{kind}, asked in {language}", kind, found, [name for name, _ in chosen])
+            names = [name for name, _ in chosen]
+            rows += measured(f"{kind}, asked in {language}", kind, found, names)
+            if kind not in FOREIGN and writing.zh.plain != writing.en.plain:
+                together[language][0].extend(found)
+                together[language][1].extend(names)
             if arguments.quick:
                 print(kind, language, found, sep="\n", flush=True)
+    for language, (texts, names) in together.items():
+        rows += measured(f"all kinds but continuation and translation, asked in {language}", "", texts, names)
     show("Chinese texts", rows)
     if not arguments.quick:
         write("chinese_writing", rows, f"{arguments.texts} introductions from KdConv's test parts; {arguments.model}")
