@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import re
 import zipfile
 from pathlib import Path
@@ -469,6 +470,9 @@ def test_a_task_of_label_studio_is_spans_relations_and_choices(tmp_path):
         ("spans", '{"text": "Ada", "spans": [[2, 2, "PER"]]}', "is empty; give the first character"),
         ("spans", '{"text": "Ada", "spans": [["0", 3, "PER"]]}', "is no span; allowed"),
         ("spans", '{"text": "Ada", "spans": [{"start": 0, "end": 3}]}', "is no span; allowed"),
+        ("spans", '{"text": "Ada", "spans": [{"id": [], "start": 0, "end": 9, "label": "A"}]}', "lies outside"),
+        ("spans", '{"text": "Ada", "spans": [], "relations": [{"from_id": [], "to_id": {}}]}', "names no two spans"),
+        ("spans", '{"text": "Ada", "spans": [], "relations": 7}', "relations"),
         ("spans", '{"tokens": ["Ada"], "tags": []}', "has the keys tokens, tags; allowed"),
         ("spans", '{"tokens": ["Ada"], "tags": ["PER"]}', "'PER' is no tag"),
         ("spans", '{"text": "Ada", "spans": [], "relations": [{"from_id": 0, "to_id": 1}]}', "names no two spans"),
@@ -576,3 +580,34 @@ def test_docs_of_spacy_keep_entities_and_categories(tmp_path):
     assert [(e.text, e.label) for e in document.entities] == [("Ada", "PER"), ("Oslo", "LOC")]
     label = document.labels["classification"]
     assert (label.label, [other.label for other in label.others]) == ("music", ["past"])
+
+
+ODD = [None, 1, -3, "", "ab", [], {}, True, [1], [["a"]], [[0, 1, "A"]], ["B-X"], {"a": 1}, {"text": "ab"}]
+ODD += [[{"start": 0, "end": 1, "label": "A"}], [{"id": 1, "start_offset": 0}], [{"result": [{"type": "labels"}]}]]
+KEYS = ("text", "label", "spans", "entities", "tokens", "tags", "relations", "data", "annotations", "id", "sentences")
+
+
+def test_records_of_odd_values_are_read_or_refused(tmp_path):
+    rng, path, refused = random.Random(7), tmp_path / "data", 0
+    for n in range(400):
+        record = {rng.choice(KEYS): rng.choice(ODD) for _ in range(rng.randint(1, 4))}
+        path.write_text(json.dumps([record] if n % 2 else record))
+        for format in ("auto", "spans", "cluener", "label-studio", "spert"):
+            try:
+                documents(path, format)
+            except DataError:
+                refused += 1
+    assert 0 < refused < 2000
+
+
+def test_annotations_of_odd_parts_are_read_or_refused(tmp_path):
+    rng, path, refused = random.Random(7), written(tmp_path, "brat"), 0
+    for _ in range(300):
+        (path / "1.ann").write_text(
+            "".join(rng.choices(["T1", "PER", "0", "3", "\t", " ", "R1", "*", ";", "\n", "Ada"], k=9))
+        )
+        try:
+            documents(path, "brat")
+        except DataError:
+            refused += 1
+    assert 0 < refused < 300

@@ -132,7 +132,7 @@ def _relation(entities: Mapping[str, Entity | None], rest: str, place: str) -> R
 
 
 def _group(entities: Mapping[str, Entity | None], rest: str, place: str) -> list[Entity]:
-    _, *keys = rest.split()
+    keys = rest.split()[1:]
     if unknown := [key for key in keys if key not in entities]:
         raise DataError(f"{place}: {unknown[0]!r} is no span of this document; {_SHAPES}")
     return [entity for key in keys if (entity := entities[key])]

@@ -96,8 +96,9 @@ def _of_list(record: dict[str, Any]) -> str:
         return "redocred"
     if "data" in record and record.keys() & {"annotations", "completions"}:
         return "label-studio"
-    if {"tokens", "entities"} <= record.keys():
-        return "ade" if record["entities"] and isinstance(record["entities"][0], list) else "spert"
+    entities = record.get("entities")
+    if "tokens" in record and isinstance(entities, list):
+        return "ade" if entities and isinstance(entities[0], list) else "spert"
     return ""
 
 

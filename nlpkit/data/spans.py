@@ -45,7 +45,10 @@ def read(path: Path) -> Iterator[Example]:
         tokens: Any = record.get("tokens")
         tags: Any = next((record[key] for key in _TAGS if key in record), None)
         if text is not None and given is not None:
-            yield Example(_annotated(text, given, record.get("relations") or [], place, source), source)
+            relations = record.get("relations") or []
+            if not isinstance(relations, list):
+                raise DataError(f"{place}: its relations are {relations!r:.40}; allowed: a list of objects")
+            yield Example(_annotated(text, given, relations, place, source), source)
         elif _words(tokens) and _words(tags) and len(tokens) == len(tags):
             if odd := next((tag for tag in tags if not TAG.fullmatch(tag)), None):
                 raise DataError(f"{place}: {odd!r} is no tag; allowed: O, or B-, I-, E-, S-, M-, L-, U- and a type")
@@ -130,11 +133,9 @@ def _task(data: Mapping[str, Any], results: Sequence[Mapping[str, Any]], place: 
 
 
 def _annotated(text: str, spans: Sequence[Any], relations: Sequence[Any], place: str, source: str) -> Document:
-    """Return a text with its entities, and the relations that name them by their ids."""
-    by_id: dict[Any, Entity] = {}
-    for n, span in enumerate(spans):
-        key, entity = _entity(text, span, place)
-        by_id[n if key is None else key] = entity
+    """Return a text with its entities, and the relations that name them by their ids, or by numbers without ids."""
+    found = [_entity(text, span, place) for span in spans]
+    by_id = {n if key is None else key: entity for n, (key, entity) in enumerate(found)}
     claims = []
     for relation in relations:
         try:
@@ -144,13 +145,13 @@ def _annotated(text: str, spans: Sequence[Any], relations: Sequence[Any], place:
             raise DataError(
                 f"{place}: the relation {relation!r:.80} names no two spans; give from_id, to_id and type"
             ) from e
-    return joined(text, source, list(by_id.values()), claims)
+    return joined(text, source, [entity for _, entity in found], claims)
 
 
 def _entity(text: str, span: Any, place: str) -> tuple[Any, Entity]:
     key = None
     if isinstance(span, dict):
-        key = span.get("id")
+        key = span["id"] if isinstance(span.get("id"), str | int) else None
         values = [next((span[name] for name in names if name in span), None) for names in (_STARTS, _ENDS, _TYPES)]
     else:
         values = span if isinstance(span, list) else []
