@@ -68,6 +68,14 @@ SHOWN = {
         ("the same, drawn again or a template where a value is not said: BLEU", "the same, BLEU"),
         ("templates: BLEU", "replies by templates, BLEU"),
     ),
+    "chinese_writing": tuple(
+        (f"all kinds but continuation and translation, asked in {language}: {what}", said)
+        for language, what, said in (
+            ("zh", "in Chinese", "texts by Gemma 3 270M about Chinese ones that are Chinese, asked in Chinese"),
+            ("en", "in Chinese", "the same, asked in English"),
+            ("zh", "says the name", "those that say the name they are about, asked in Chinese"),
+        )
+    ),
     "kdconv": tuple(
         (f"{domain}, asked for something: {answer}", f"Chinese questions about {domain} (KdConv), {said}")
         for domain in ("films", "music", "places")
