@@ -513,6 +513,16 @@ def test_spans_of_several_pieces_and_at_wrong_places_are_left_out_and_told(tmp_p
     assert "line 1 (of several pieces)" in caplog.text
 
 
+def test_a_member_of_a_zip_is_the_very_one_and_documents_of_two_folders_stay_apart(tmp_path):
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for place, text in (("old/a/", "Bo sang."), ("a/", "Ada sang.")):
+            archive.writestr(f"{place}1.txt", text)
+            archive.writestr(f"{place}1.ann", "T1\tPER 0 2\tBo" if "Bo" in text else "T1\tPER 0 3\tAda")
+    assert [d.text for d in documents(f"{path}#a", "brat")] == ["Ada sang."]
+    assert [(d.id, d.text) for d in documents(path, "brat")] == [("a/1", "Ada sang."), ("old/a/1", "Bo sang.")]
+
+
 def test_a_folder_of_brat_in_a_zip(tmp_path):
     path = tmp_path / "all.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -39,11 +39,13 @@ def read(folder: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
     if len(parts) > 1:
         raise DataError(f"{folder}: {'+'.join(parts)!r} names several folders; name one")
     found: list[str] = []
-    names = _names(folder, parts[0].strip("/") if parts else "")
+    part = parts[0].strip("/") if parts else ""
+    names = _names(folder, part)
     if not names:
         raise DataError(f"{folder} holds no pairs of NAME.txt and NAME.ann; give the folder that does")
     for stem, (text, marks) in names.items():
-        yield Example(_document(folder, text, marks, Path(stem).name, found), Path(stem).name)
+        id = stem.removeprefix(f"{part}/")
+        yield Example(_document(folder, text, marks, id, found), id)
     if found:
         _log.warning("%s: %d spans were left out; the first: %s", folder, len(found), found[0])
 

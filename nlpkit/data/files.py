@@ -52,6 +52,7 @@ def opened(path: Path, member: str = "", *, encoding: str = "utf-8-sig") -> Iter
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
                 names = [n for n in archive.namelist() if n == member or n.endswith(f"/{member}")]
+                names.sort(key=len)  # the very name before one in a deeper folder
                 if not member or not names:
                     allowed = ", ".join(n for n in archive.namelist() if not n.endswith("/"))
                     raise DataError(f"{path} holds no file {member!r}; write {path.name}#NAME with one of: {allowed}")
