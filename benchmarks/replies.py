@@ -17,7 +17,7 @@ from _report import Row, options, show, write
 
 from nlpkit import data, fluency, written
 from nlpkit.phrasing import Phrasing
-from nlpkit.replies import slot_error_rate, templated
+from nlpkit.replies import slot_error_rate, spoken_by, templated
 from nlpkit.types import Document
 
 PERSONA = "a cheerful guide who keeps it short"
@@ -66,7 +66,7 @@ def by_decoder(phrasing: Phrasing, documents: Sequence[Document]) -> list[Row]:
     )
     rows.append(Row("share of those that are templates", share(map(str.__eq__, kept, plain)), ""))
     some = documents[:N_PERSONA]
-    spoken = phrasing.written([f"persona: {PERSONA}\n{d.query}" for d in some])
+    spoken = phrasing.written([spoken_by(PERSONA, d.query) for d in some])
     what = f"with the persona {PERSONA!r}, {len(some)} replies"
     rows.append(Row(f"{what}: slot error rate", errors(spoken, some), ""))
     rows.append(Row(f"{what}: share that change", share(map(str.__ne__, spoken, first)), ""))

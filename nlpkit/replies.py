@@ -51,11 +51,15 @@ def reply_prompt(said: str, intent: str, slots: Mapping[str, str], acts: Iterabl
         persona: who speaks, in words, on a line before all that.
 
     """
-    speaker = f"persona: {' '.join(persona.split())}\n" if persona.strip() else ""
     settled = [spoken(intent)] if intent else []
     settled += [f"{spoken(slot)} ({value})" for slot, value in slots.items()]
     state, say = "; ".join(settled) or "none", templated(acts) or "none"
-    return f"{speaker}{USER}{said}\nstate: {state}\nsay: {say}\n{SYSTEM.rstrip()}"
+    return spoken_by(persona, f"{USER}{said}\nstate: {state}\nsay: {say}\n{SYSTEM.rstrip()}")
+
+
+def spoken_by(persona: str, prompt: str) -> str:
+    """Return a prompt with who speaks on a line before it, as it is where that is empty."""
+    return f"persona: {' '.join(persona.split())}\n{prompt}" if persona.strip() else prompt
 
 
 def templated(acts: Iterable[Act]) -> str:

@@ -110,3 +110,9 @@ def test_a_page_shows_two_settings_side_by_side_and_nothing_runs_in_it(generator
     assert "b&lt;" in html
     assert html.count("<tr>") == 2 + len(columns["a"].scores) + 2
     assert "<b>user:</b> why &amp; when" in page([talk], {})
+
+
+def test_a_recipe_may_leave_the_format_to_be_found(folder):  # noqa: F811
+    table = TABLE | {"data": TABLE["data"] | {"format": "auto"}}
+    out = nlpkit.train(recipes.from_dict(table, name="answers"), data=folder, out=folder / "out")
+    assert nlpkit.evaluate(out, data=folder, settings=SETTINGS).n == 3
