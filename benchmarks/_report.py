@@ -73,8 +73,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float 
 def write(name: str, rows: Sequence[Row], data: str) -> Path:
     """Write `benchmarks/results/NAME.json` and return its path. `data` names the data set, never a path."""
     report = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": _commit(),
+        **stamp(),
         "machine": machine(),
         "versions": versions(),
         "data": data,
@@ -86,6 +85,11 @@ def write(name: str, rows: Sequence[Row], data: str) -> Path:
     partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(path)
     return path
+
+
+def stamp() -> dict[str, str]:
+    """Return the date, and the commit that is measured."""
+    return {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": _commit()}
 
 
 def show(title: str, rows: Sequence[Row]) -> None:

@@ -6,7 +6,8 @@
     python recipes.py --data DATA train relation/wikipedia --set 'heads=["ner"]'
     python recipes.py
 
-`train` goes on where it stopped. Alone it shows the test scores of all that is trained and writes them to results/.
+`train` goes on where it stopped. Alone it notes what is trained in results/recipes/, one file a run, and shows and
+writes the test scores of all runs that were ever noted there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _report import Row, show, write
+from _report import RESULTS, Row, show, stamp, write
 
 import nlpkit
 from nlpkit import checkpoint, recipes
@@ -37,15 +38,28 @@ FOLDERS = {
     "ner/wnut17": "ner/wnut17",
     "ner/bc5cdr": "ner/bc5cdr",
     "ner/resume-zh": "ner/resume-zh",
+    "ner/sec-filings": "ner/sec-filings",
+    "ner/mit-movie": "ner/mit-movie",
+    "ner/cluener": "ner/cluener",
+    "ner/weibo": "ner/weibo-zh",
+    "topic/ag_news": "classification/ag_news",
+    "topic/tnews": "classification/tnews_fewclue",
     "relation/wikipedia": "re/re-docred",
     "relation/conll04": "re/conll04",
     "relation/semeval2010": "re/semeval2010-task8",
+    "relation/ade": "re/ade",
+    "relation/scierc": "re/scierc",
+    "relation/chinese-literature": "re",
     "qa/squad": "qa/squad_v1.1",
+    "qa/cmrc2018": "qa/cmrc2018",
     "joint/assistant": "",
     "dialogue/sgd": "dialogue/sgd",
     "reply/sgd": "dialogue/sgd",
 }
 """Where under --data a recipe's files lie."""
+
+NOTED = RESULTS / "recipes"
+"""Where the figures of each run are kept."""
 
 FULL = {"adapter.method": "full", "training.lr": 1e-4, "training.bf16": True}
 """What full fine-tuning changes: every weight moves, so by smaller steps; and mixed precision, to save time."""
@@ -131,16 +145,27 @@ class Printed:
         print(progress.epoch, f"{progress.step}/{progress.steps}", f"{progress.loss:.4f}", left, dev, flush=True)
 
 
+def note(folder: Path) -> None:
+    """Write what a trained folder says of itself to results/recipes/, where that is not there yet."""
+    account = checkpoint.account(folder)
+    path = NOTED / f"{folder.name}.json"
+    test = account["scores"].get("test")
+    if test and (not path.is_file() or json.loads(path.read_text(encoding="utf-8"))["test"] != test):
+        kept = {key: account.get(key) for key in ("documents", "parameters", "bytes", "seconds", "versions")}
+        noted = {**stamp(), "test": test, "goals": account["recipe"].get("goals", {}), **kept}
+        path.write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
+
+
 def table(runs: Path, *, quick: bool) -> None:
     """Show the test scores of all trained recipes and write benchmarks/results/recipes.json."""
-    if not runs.is_dir():
-        print(f"nothing is trained in {runs}; begin with: recipes.py train RECIPE")
-        return
+    for folder in sorted(runs.iterdir()) if runs.is_dir() and not quick else ():
+        if trained(folder):
+            note(folder)
     rows: list[Row] = []
     behind: dict[str, float] = {}
-    found = {folder.name: checkpoint.account(folder) for folder in sorted(runs.iterdir()) if trained(folder)}
-    for name, account in found.items():
-        goals, scores = account["recipe"].get("goals", {}), account["scores"]["test"]
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(NOTED.glob("*.json"))}
+    for name, noted in found.items():
+        goals, scores = noted["goals"], noted["test"]
         # A recipe's goals are those of its own backbone and of all its data.
         own = not any(change in name for change in ("backbone=", "data.sample="))
         # Of heads that a recipe trains together, one trained apart has metrics of other names.
@@ -149,7 +174,7 @@ def table(runs: Path, *, quick: bool) -> None:
         base, plus, changes = name.partition("+")
         full = found.get(f"{base}+full{plus}{changes}")
         if full:
-            points = [100 * (full["scores"]["test"][metric] - scores[metric]) for metric in goals]
+            points = [100 * (full["test"][metric] - scores[metric]) for metric in goals]
             behind[name] = statistics.mean(points)
             rows.append(Row(f"{name}: points behind full fine-tuning", behind[name], ""))
     rows += seeds(found)
@@ -168,14 +193,14 @@ def trained(folder: Path) -> bool:
 def seeds(found: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """Return the means over seeds, where a recipe was trained with several."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for name, account in found.items():
-        groups.setdefault(name.partition("+training.seed=")[0], []).append(account)
+    for name, noted in found.items():
+        groups.setdefault(name.partition("+training.seed=")[0], []).append(noted)
     return [
         Row(f"{name}: {metric}, mean of {len(group)} seeds", statistics.mean(values), "", goal, spread(values))
         for name, group in groups.items()
         if len(group) > 1
-        for metric, goal in group[0]["recipe"].get("goals", {}).items()
-        for values in [[account["scores"]["test"][metric] for account in group]]
+        for metric, goal in group[0]["goals"].items()
+        for values in [[noted["test"][metric] for noted in group]]
     ]
 
 

@@ -41,7 +41,8 @@ SHIPPED = Path(__file__).resolve().parent / "_adapters"
 class Task:
     """A trained task: its adapter on a backbone, its heads in the order of their needs, and how it was made.
 
-    `scores` holds the metrics by data split, `sizes` the number of documents of each.
+    `scores` holds the metrics by data split, `sizes` the number of documents of each, `seconds` the processor's time
+    for its training.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Task:
     scores: Mapping[str, Mapping[str, float]]
     sizes: Mapping[str, int] = field(default_factory=dict)
     revision: str = ""
+    seconds: float | None = None
 
 
 def save(task: Task, folder: Path) -> None:
@@ -111,6 +113,7 @@ def _account(task: Task, folder: Path) -> dict[str, Any]:
         "reading": {"window": task.reading.window, "overlap": task.reading.overlap},
         "heads": {head.kind: head.config() for head in task.heads},
         "documents": dict(task.sizes),
+        **({"seconds": round(task.seconds, 1)} if task.seconds is not None else {}),
         "scores": {split: dict(scores) for split, scores in task.scores.items()},
         "parameters": {
             "adapter": sum(p.numel() for _, p in task.adapted.named_parameters(task.name)),

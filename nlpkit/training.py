@@ -105,6 +105,8 @@ class Run:
         )
         self.steps = self.epoch_steps * spec.epochs
         self.step, self.best, self.dev = 0, -math.inf, dict[str, float]()
+        self.seconds = 0.0
+        self._since = time.process_time()
 
     def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         yield from ((f"adapter.{n}", p) for n, p in self.adapted.named_parameters(ADAPTER))
@@ -135,6 +137,7 @@ class Run:
             DataError: a loss or a gradient is no number; the documents of its batch are named.
 
         """
+        self._since = time.process_time()
         lowest = self.adapted.lowest_layer(ADAPTER)
         if lowest and not self.recipe.training.hide and self.step < self.steps:
             self._trunks = self._read_once(lowest, progress)
@@ -232,7 +235,15 @@ class Run:
             module.eval()
 
     def _save(self, name: str) -> None:
-        noted = {"step": self.step, "best": self.best, "dev": self.dev, "recipe": self.recipe.to_dict()}
+        now = time.process_time()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        noted = {
+            "step": self.step,
+            "best": self.best,
+            "dev": self.dev,
+            "seconds": self.seconds,
+            "recipe": self.recipe.to_dict(),
+        }
         runstate.save(self._state(name), self.parameters, noted, self.optimizer if name == "last" else None)
 
     def _state(self, name: str) -> Path:
@@ -256,6 +267,7 @@ class Run:
             )
         runstate.restore(path, self.parameters, self.optimizer)
         self.step, self.best, self.dev = noted["step"], noted["best"], noted["dev"]
+        self.seconds = noted.get("seconds", 0.0)
         return True
 
     def finish(self) -> Path:
@@ -271,7 +283,16 @@ class Run:
             scores = self.objective.final_scores(model)
         learnt = self.objective
         checkpoint.save(
-            checkpoint.Task(ADAPTER, self.recipe, self.adapted, learnt.heads, learnt.reading, scores, learnt.sizes),
+            checkpoint.Task(
+                ADAPTER,
+                self.recipe,
+                self.adapted,
+                learnt.heads,
+                learnt.reading,
+                scores,
+                learnt.sizes,
+                seconds=self.seconds,
+            ),
             self.out,
         )
         return self.out

@@ -305,8 +305,10 @@ class Example:
     """A document with what a task should find in it: one unit of training or evaluation.
 
     `document.chains` and `document.relations` hold the gold structure; the relations' subject and
-    object are the first mentions of their chains.
+    object are the first mentions of their chains. `line` is that of the file where it begins, from 1 on; 0 where the
+    file has no lines.
     """
 
     document: Document
     source: str = ""
+    line: int = 0

@@ -112,6 +112,7 @@ SAMPLES = {
     "intents": {"train": [["play jazz", "music"], ["is it cold", "weather"]], "oos_train": [["who am i", "oos"]]},
     "csv": 'text,category\n"Where, then?",place\nWho is it?,person\n',
     "tsv": 'he said "no\t0\nshe said yes\t1\nall said yes\t1\n',
+    "json-lines": '{"label": 3, "sentence": "play jazz"}\n{"label": 4, "sentence": "is it cold"}\n',
     "trec": "DESC:manner How do birds sing ?\nHUM:ind Who sang ?\n",
     "spans": (
         '{"text": "Ada sang.", "spans": [{"start": 0, "end": 3, "label": "PER"}], "answer": "accept"}\n'

@@ -34,6 +34,7 @@ PART_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Example]]] = {
     "csv": labels.read_csv,
     "tsv": labels.read_tsv,
     "trec": labels.read_trec,
+    "json-lines": labels.read_json_lines,
     "squad": squad.read,
     "brat": brat.read,
 }

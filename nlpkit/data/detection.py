@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from nlpkit.data.conll import TAG
 from nlpkit.data.files import lines, load_json
+from nlpkit.data.labels import LABELS, TEXTS
 from nlpkit.errors import DataError
 
 _LINES: Final = 200
@@ -88,7 +89,9 @@ def _of_record(record: dict[str, Any]) -> str:
     spans = any(
         isinstance(record.get(key), list) for key in ("spans", "entities", "label", "labels", "tags", "ner_tags")
     )
-    return "spans" if spans and keys & {"text", "sentence", "content", "data", "tokens"} else ""
+    if spans and keys & {"text", "sentence", "content", "data", "tokens"}:
+        return "spans"
+    return "json-lines" if keys & set(LABELS) and keys & set(TEXTS) else ""
 
 
 def _of_list(record: dict[str, Any]) -> str:

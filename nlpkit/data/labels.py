@@ -6,17 +6,19 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from nlpkit.data.files import lines, load_json, opened
+from nlpkit.data.files import json_lines, lines, load_json, opened
 from nlpkit.errors import DataError
 from nlpkit.types import Document, Example, Label
 
 TASK = "classification"
 """The key of `Document.labels` that the labels of these files go to."""
 
-_LABELS = ("label", "labels", "category", "class", "intent", "sentiment", "topic", "target")
-_TEXTS = (
+LABELS = ("label", "labels", "category", "class", "intent", "sentiment", "topic", "target")
+"""What columns and keys that hold labels are called, and those that hold texts."""
+TEXTS = (
     *("text", "sentence", "title", "review", "content", "question", "utterance", "description"),
     *("text_a", "sentence1", "premise", "text_b", "sentence2", "hypothesis"),
 )
@@ -47,7 +49,9 @@ def read_csv(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
 
     Args:
         path: the file, gzipped or not, or a zip.
-        parts: the file within a zip; `label=NAME` and `text=NAME` name the columns, by heading or number from 1 on.
+        parts: the file within a zip; `label=NAME` and `text=NAME` name the columns, by heading or number from 1 on;
+            `labels=FILE` names a file beside it that holds the labels' names, one a line: numbers stand for them, from
+            0 on where a label is 0, else from 1 on.
 
     Raises:
         DataError: the columns cannot be found, or a row lacks one (its line is named).
@@ -70,6 +74,37 @@ def read_tsv(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
     yield from _labelled(path, member, rows, chosen)
 
 
+def read_json_lines(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
+    """Read a text and a label an object, one a line (FewCLUE and many exports).
+
+    Args:
+        path: the file, gzipped or not.
+        parts: `label=KEY` and `text=KEY` name the keys; else the first known one is taken ("label", "text"...).
+
+    Raises:
+        DataError: a line is no such object; it is named.
+
+    """
+    member, chosen = _parts(parts)
+    if member:
+        raise DataError(f"{path} has no part {member!r}; allowed: label=KEY, text=KEY")
+    for number, record in json_lines(path):
+        label = _value(record, [chosen["label"]] if "label" in chosen else LABELS)
+        text = _value(record, [chosen["text"]] if "text" in chosen else TEXTS)
+        if label is None or not isinstance(text, str):
+            raise DataError(
+                f'{path}, line {number}: {record!r:.80} has no text and label; allowed: {{"text": text, "label": '
+                f"label}}, or name the keys: {path.name}#label=KEY+text=KEY"
+            )
+        yield _example(text, str(label), f"{path.name}:{number}")
+
+
+def _value(record: object, keys: Sequence[str]) -> str | int | None:
+    """Return the first of an object's values that is a text or a number."""
+    found = (record.get(key) for key in keys) if isinstance(record, dict) else ()
+    return next((value for value in found if isinstance(value, str | int)), None)
+
+
 def _parts(parts: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Return the file within a zip, and the columns that are named."""
     member, chosen = "", {}
@@ -77,10 +112,12 @@ def _parts(parts: Sequence[str]) -> tuple[str, dict[str, str]]:
         key, equals, value = part.partition("=")
         if not equals and not member:
             member = part
-        elif key in ("label", "text"):
+        elif key in ("label", "text", "labels"):
             chosen[key] = value
         else:
-            raise DataError(f"{part!r} names no part of a table; allowed: one file of a zip, label=NAME, text=NAME")
+            raise DataError(
+                f"{part!r} names no part of a table; allowed: one file of a zip, label=NAME, text=NAME, labels=FILE"
+            )
     return member, chosen
 
 
@@ -88,18 +125,33 @@ def _labelled(path: Path, member: str, rows: list[Row], chosen: dict[str, str]) 
     where = f"{path}#{member}" if member else str(path)
     if not rows:
         return
-    columns, skip = _found(where, rows, chosen)
+    columns, skip = _found(where, rows, {key: value for key, value in chosen.items() if key != "labels"})
     name = member or path.name
     last = max(columns.label, *columns.texts, columns.query or 0)
-    for n, (number, row) in enumerate(rows[skip:]):
+    for number, row in rows[skip:]:
         if len(row) <= last:
             raise DataError(f"{where}, line {number}: {len(row)} columns, of which number {last + 1} is to be read")
+    named = partial(_name, path, *_names(path, chosen["labels"], rows, columns.label)) if "labels" in chosen else str
+    for n, (_, row) in enumerate(rows[skip:]):
         yield _example(
             "\n".join(row[c].strip() for c in columns.texts),
-            row[columns.label].strip(),
+            named(row[columns.label].strip()),
             f"{name}#{n}",
             row[columns.query].strip() if columns.query is not None else "",
         )
+
+
+def _names(path: Path, file: str, rows: Sequence[Row], label: int) -> tuple[list[str], int]:
+    """Return the names of the labels, and the number of the first."""
+    names = [line.strip() for _, line in lines(path.with_name(file)) if line.strip()]
+    return names, 0 if any(row[label].strip() == "0" for _, row in rows) else 1
+
+
+def _name(path: Path, names: Sequence[str], first: int, label: str) -> str:
+    """Return the name of a label that is a number."""
+    if not label.isdecimal() or not 0 <= int(label) - first < len(names):
+        raise DataError(f"{path}: no name for the label {label!r}; there are {len(names)}, from number {first} on")
+    return names[int(label) - first]
 
 
 def _found(where: str, rows: list[Row], chosen: dict[str, str]) -> tuple[_Columns, int]:
@@ -107,8 +159,8 @@ def _found(where: str, rows: list[Row], chosen: dict[str, str]) -> tuple[_Column
     heading = [cell.strip().lower() for cell in rows[0][1]]
     if chosen:
         return _given(where, heading, rows[0][1], chosen)
-    labels = [heading.index(name) for name in _LABELS if name in heading]
-    texts = [c for c, name in enumerate(heading) if name in _TEXTS]
+    labels = [heading.index(name) for name in LABELS if name in heading]
+    texts = [c for c, name in enumerate(heading) if name in TEXTS]
     if labels and texts:
         for second, first in _SECOND.items():
             if second in heading and first in heading:
