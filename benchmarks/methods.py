@@ -99,12 +99,12 @@ SETS = {
 class Timed(Run):
     """A training run that counts the processor seconds of its steps, without the scoring between epochs."""
 
-    seconds = 0.0
+    step_seconds = 0.0
 
-    def _train_step(self, batch: list[Window]) -> float:
+    def _train_step(self, batches: Sequence[list[Window]]) -> float:
         began = time.process_time()
-        loss = super()._train_step(batch)
-        self.seconds += time.process_time() - began
+        loss = super()._train_step(batches)
+        self.step_seconds += time.process_time() - began
         return loss
 
 
@@ -138,7 +138,7 @@ def cell(way: str, name: str, seed: int, folder: Path, quick: bool) -> dict[str,
         "scores": account["scores"]["test"],
         "parameters": account["parameters"]["adapter"],
         "bytes": size,
-        "seconds": round(run.seconds, 2),
+        "seconds": round(run.step_seconds, 2),
         "steps": run.steps,
         "peak_mib": round(peak, 1),
         "machine": machine(),

@@ -400,7 +400,7 @@ def training_epoch(data: Path, *, quick: bool) -> list[Row]:
 def batches_of(run: training.Run, epoch: int) -> list[list[Window]]:
     """Return the batches that a run trains on in an epoch, in their order."""
     run.step = epoch * run.epoch_steps
-    found = list(run._epoch_batches())
+    found = [batch for (batch,) in run._epoch_batches()]
     run.step = 0
     return found
 

@@ -151,8 +151,9 @@ def note(folder: Path) -> None:
     path = NOTED / f"{folder.name}.json"
     test = account["scores"].get("test")
     if test and (not path.is_file() or json.loads(path.read_text(encoding="utf-8"))["test"] != test):
-        kept = {key: account.get(key) for key in ("documents", "parameters", "bytes", "seconds", "versions")}
-        noted = {**stamp(), "test": test, "goals": account["recipe"].get("goals", {}), **kept}
+        kept = {key: account[key] for key in ("documents", "parameters", "bytes", "versions")}
+        seconds = account.get("training", account).get("seconds")
+        noted = {**stamp(), "test": test, "goals": account["recipe"].get("goals", {}), "seconds": seconds, **kept}
         path.write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,19 @@ SHIPPED = Path(__file__).resolve().parent / "_adapters"
 """Where the adapters that travel with nlpkit lie: SHIPPED / kind / name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a training went: the processor's seconds, and of each epoch its last step, mean loss and scores on dev."""
+
+    seconds: float
+    history: tuple[Mapping[str, float], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """A trained task: its adapter on a backbone, its heads in the order of their needs, and how it was made.
 
-    `scores` holds the metrics by data split, `sizes` the number of documents of each, `seconds` the processor's time
-    for its training.
+    `scores` holds the metrics by data split, `sizes` the number of documents of each.
     """
 
     name: str
@@ -53,7 +60,7 @@ class Task:
     scores: Mapping[str, Mapping[str, float]]
     sizes: Mapping[str, int] = field(default_factory=dict)
     revision: str = ""
-    seconds: float | None = None
+    course: Course | None = None
 
 
 def save(task: Task, folder: Path) -> None:
@@ -113,7 +120,7 @@ def _account(task: Task, folder: Path) -> dict[str, Any]:
         "reading": {"window": task.reading.window, "overlap": task.reading.overlap},
         "heads": {head.kind: head.config() for head in task.heads},
         "documents": dict(task.sizes),
-        **({"seconds": round(task.seconds, 1)} if task.seconds is not None else {}),
+        **({"training": asdict(task.course)} if task.course else {}),
         "scores": {split: dict(scores) for split, scores in task.scores.items()},
         "parameters": {
             "adapter": sum(p.numel() for _, p in task.adapted.named_parameters(task.name)),

@@ -113,7 +113,9 @@ class TrainingSpec:
     in each step, so that entities are told by what stands around them, not by heart. Of several data sets with n_k
     batches each, the next batch is of set k with probability n_k^(1/`temperature`) over the sum of these (Devlin 2019,
     for languages): 1 takes them as large as they are, more evens them out. `bf16` lets the backbone compute in
-    bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded).
+    bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded). A step takes as many batches as
+    hold `step_tokens` (at least one), their gradients added up: large steps in little memory. Training ends early when
+    the scores on dev have not risen for `patience` epochs; 0 waits to the end.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -128,6 +130,8 @@ class TrainingSpec:
     hide: Annotated[float, _FRACTION] = 0.0
     temperature: Annotated[float, _POSITIVE] = 1.0
     bf16: bool = False
+    step_tokens: Annotated[int, _NOT_NEGATIVE] = 0
+    patience: Annotated[int, _NOT_NEGATIVE] = 0
 
 
 @dataclass(frozen=True, slots=True)

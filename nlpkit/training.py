@@ -1,13 +1,16 @@
 """One training loop for every recipe; it holds no task's name.
 
-The trained parameters, the optimiser and the step go to disk at intervals: a run that was stopped goes on where
-it was, and randomness is drawn anew from (seed, step), so that it ends as an unbroken run would.
+The trained parameters, the optimiser and the step go to disk at intervals: a run that was stopped, or killed, goes on
+where it was, and randomness is drawn anew from (seed, step), so that it ends as an unbroken run would. Several
+processes (`accelerate launch`) share the batches of each step and add up their gradients: what is learnt does not
+depend on how many they are, but for the order of sums.
 """
 
 from __future__ import annotations
 
 import math
 import random
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +18,8 @@ from itertools import chain, islice
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 from torch import Tensor, nn
 
 from nlpkit import checkpoint, recipes, runstate
@@ -30,15 +35,20 @@ from nlpkit.text import Window
 from nlpkit.trunks import Trunks
 
 ADAPTER = "default"
-SAVE_SECONDS = 120.0
+SAVE_SHARE = 0.05
+"""The share of the time that may go into writing states to go on from."""
+_NOTED = ("step", "best", "stale", "dev", "losses", "history", "seconds")
+"""What a state says of its run."""
+_APART = 2_654_435_761
+"""How far apart the seeds of a step's batches lie, modulo 2^32: all that torch takes of a seed on a processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a training run is. `dev` holds the scores after the last whole epoch; times are in seconds.
 
-    `trunk` is the share of the texts that the layers below the adapter have read, which they do once, before the first
-    step; None after a step.
+    `loss` is that of the step, `lr` the adapter's learning rate in it. `trunk` is the share of the texts that the
+    layers below the adapter have read, which they do once, before the first step; None after a step.
     """
 
     step: int
@@ -48,6 +58,7 @@ class Progress:
     seconds_left: float
     dev: dict[str, float]
     trunk: float | None = None
+    lr: float = 0.0
 
 
 def train(
@@ -99,14 +110,20 @@ class Run:
         self.windows = self.objective.windows
         self.parameters = dict(self._named_parameters())
         self.optimizer = self._optimizer()
+        self.processes = PartialState(cpu=True)
         self._trunks: Trunks | None = None
-        self.epoch_steps = sum(
+        self._n_batches = sum(
             len(list(token_budget(windows, spec.batch_tokens, random.Random(spec.seed)))) for windows in self.windows
         )
+        self._together = max(math.ceil(spec.step_tokens / spec.batch_tokens), self.processes.num_processes)
+        self.epoch_steps = math.ceil(self._n_batches / self._together)
         self.steps = self.epoch_steps * spec.epochs
-        self.step, self.best, self.dev = 0, -math.inf, dict[str, float]()
+        self.step, self.best, self.stale, self.dev = 0, -math.inf, 0, dict[str, float]()
+        self.losses: list[float] = []
+        self.history: list[dict[str, float]] = []
         self.seconds = 0.0
         self._since = time.process_time()
+        self._saving = 0.0
 
     def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         yield from ((f"adapter.{n}", p) for n, p in self.adapted.named_parameters(ADAPTER))
@@ -139,33 +156,45 @@ class Run:
         """
         self._since = time.process_time()
         lowest = self.adapted.lowest_layer(ADAPTER)
-        if lowest and not self.recipe.training.hide and self.step < self.steps:
+        if lowest and not self.recipe.training.hide and not self.ended:
             self._trunks = self._read_once(lowest, progress)
-        began, first, saved = time.monotonic(), self.step, time.monotonic()
+        began, first = time.monotonic(), self.step
+        saved, learning = began, False
         try:
-            while self.step < self.steps:
-                loss = 0.0
-                for batch in self._epoch_batches():
-                    loss = self._train_step(batch)
-                    self.step += 1
+            while not self.ended:
+                for batches in self._epoch_batches():
+                    learning = True
+                    self.losses.append(self._train_step(batches))
+                    self.step, learning = self.step + 1, False
                     if progress:
-                        rate = (time.monotonic() - began) / (self.step - first)
-                        epoch = (self.step - 1) // self.epoch_steps
-                        progress(
-                            Progress(self.step, self.steps, epoch, loss, rate * (self.steps - self.step), self.dev)
-                        )
-                    if time.monotonic() - saved > SAVE_SECONDS and self.step % self.epoch_steps:
+                        progress(self._progress((time.monotonic() - began) / (self.step - first)))
+                    due = (time.monotonic() - saved) * SAVE_SHARE >= self._saving
+                    if due and self.step % self.epoch_steps:
                         self._save("last")
                         saved = time.monotonic()
                 self._end_epoch()
                 saved = time.monotonic()
-        except (KeyboardInterrupt, DataError):
-            self._save("last")
+        except (KeyboardInterrupt, DataError) as e:
+            # In the midst of a step some parameters may have moved, and others not.
+            if not learning or isinstance(e, DataError):
+                self._save("last")
             raise
         finally:
             if self._trunks:
                 self._trunks.close()
                 self._trunks = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the budget is spent, or the scores on dev have not risen for as long as the recipe waits."""
+        patience = self.recipe.training.patience
+        return self.step >= self.steps or 0 < patience <= self.stale
+
+    def _progress(self, seconds_a_step: float) -> Progress:
+        epoch = (self.step - 1) // self.epoch_steps
+        left = seconds_a_step * (self.steps - self.step)
+        lr = self.optimizer.param_groups[0]["lr"]
+        return Progress(self.step, self.steps, epoch, self.losses[-1], left, self.dev, lr=lr)
 
     def _read_once(self, layer: int, progress: Callable[[Progress], None] | None) -> Trunks:
         """Return the states below the lowest layer that is trained, which no step changes."""
@@ -178,35 +207,53 @@ class Run:
 
         windows = [*chain(*self.windows)]
         with products():
-            return Trunks(self.adapted.backbone, windows, layer, self.state_folder / "trunk.npy", progress=tell)
+            file = self.state_folder / f"trunk.{self.processes.process_index}.npy"
+            return Trunks(self.adapted.backbone, windows, layer, file, progress=tell)
 
-    def _epoch_batches(self) -> Iterator[list[Window]]:
-        """Yield the batches of the present epoch that are still to come."""
+    def _epoch_batches(self) -> Iterator[list[list[Window]]]:
+        """Yield the batches of each step of the present epoch that is still to come."""
         spec = self.recipe.training
         epoch, done = divmod(self.step, self.epoch_steps)
         rng = random.Random(spec.seed * 1000 + epoch)
-        batches = mixed(self.windows, spec.batch_tokens, self.epoch_steps, spec.temperature, rng)
-        yield from islice(batches, done, None)
+        batches = mixed(self.windows, spec.batch_tokens, self._n_batches, spec.temperature, rng)
+        steps = iter(lambda: list(islice(batches, self._together)), [])
+        yield from islice(steps, done, None)
 
-    def _train_step(self, batch: list[Window]) -> float:
-        spec = self.recipe.training
-        torch.manual_seed(spec.seed * 1_000_003 + self.step)
+    def _train_step(self, batches: Sequence[list[Window]]) -> float:
+        """Move the parameters by the gradient of the loss of some batches, each weighted by its pieces."""
         self._set_rate()
         for module in self.objective.modules:
             module.train()
+        self.optimizer.zero_grad()
+        pieces = [sum(map(len, batch)) for batch in batches]
+        loss = torch.zeros(())
         with self.adapted.using(ADAPTER) as model, products():
             self.adapted.trainable(ADAPTER, True)
-            loss = self.objective.loss(model, batch, self._trunks)
-            self._check_finite("loss", loss, batch)
-            self.optimizer.zero_grad()
-            loss.backward()
-        self._check_finite("gradient", nn.utils.clip_grad_norm_(self.parameters.values(), 1.0), batch)
+            # Each process takes its share of the batches.
+            for k in range(self.processes.process_index, len(batches), self.processes.num_processes):
+                torch.manual_seed(self.recipe.training.seed * 1_000_003 + self.step + k * _APART)
+                part = self.objective.loss(model, batches[k], self._trunks) * (pieces[k] / sum(pieces))
+                part.backward()
+                loss += part.detach()
+        if self.processes.num_processes > 1:
+            loss = self._added_up(loss)
+        self._check_finite("loss", loss, batches)
+        self._check_finite("gradient", nn.utils.clip_grad_norm_(self.parameters.values(), 1.0), batches)
         self.optimizer.step()
-        return float(loss.detach())
+        return float(loss)
 
-    def _check_finite(self, what: str, value: Tensor, batch: Sequence[Window]) -> None:
+    def _added_up(self, loss: Tensor) -> Tensor:
+        """Put the sum of all processes' gradients in the place of this one's, and return the sum of their losses."""
+        own = [p for p in self.parameters.values() if p.requires_grad]
+        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in own]
+        whole: Tensor = reduce(torch.cat([loss.reshape(1), *(g.reshape(-1) for g in gradients)]), "sum")
+        for parameter, part in zip(own, whole[1:].split([p.numel() for p in own]), strict=True):
+            parameter.grad = part.view_as(parameter).clone()
+        return whole[0]
+
+    def _check_finite(self, what: str, value: Tensor, batches: Sequence[Sequence[Window]]) -> None:
         if not torch.isfinite(value):
-            names = ", ".join(self.objective.names(batch))
+            names = ", ".join(dict.fromkeys(name for batch in batches for name in self.objective.names(batch)))
             raise DataError(
                 f"the {what} is {float(value.detach())} at step {self.step} on the documents {names}; "
                 "look at them, or lower the lr"
@@ -223,7 +270,10 @@ class Run:
         self._ready()
         with self.adapted.using(ADAPTER) as model:
             self.dev = self.objective.dev_scores(model)
+        self.history.append({"step": self.step, "loss": statistics.fmean(self.losses), **self.dev})
+        self.losses = []
         score = self.objective.merit(self.dev)
+        self.stale = 0 if score > self.best else self.stale + 1
         if score >= self.best:
             self.best = score
             self._save("best")
@@ -235,16 +285,13 @@ class Run:
             module.eval()
 
     def _save(self, name: str) -> None:
-        now = time.process_time()
+        if not self.processes.is_main_process:
+            return
+        began, now = time.monotonic(), time.process_time()
         self.seconds, self._since = self.seconds + now - self._since, now
-        noted = {
-            "step": self.step,
-            "best": self.best,
-            "dev": self.dev,
-            "seconds": self.seconds,
-            "recipe": self.recipe.to_dict(),
-        }
+        noted = {key: getattr(self, key) for key in _NOTED} | {"recipe": self.recipe.to_dict()}
         runstate.save(self._state(name), self.parameters, noted, self.optimizer if name == "last" else None)
+        self._saving = time.monotonic() - began
 
     def _state(self, name: str) -> Path:
         return self.state_folder / f"{name}.safetensors"
@@ -266,8 +313,8 @@ class Run:
                 "finish it with that one, choose another --out, or delete the folder"
             )
         runstate.restore(path, self.parameters, self.optimizer)
-        self.step, self.best, self.dev = noted["step"], noted["best"], noted["dev"]
-        self.seconds = noted.get("seconds", 0.0)
+        for key in _NOTED:
+            setattr(self, key, noted[key])
         return True
 
     def finish(self) -> Path:
@@ -281,18 +328,12 @@ class Run:
                 parameter.copy_(parameter.half().float())
         with self.adapted.using(ADAPTER) as model:
             scores = self.objective.final_scores(model)
-        learnt = self.objective
-        checkpoint.save(
-            checkpoint.Task(
-                ADAPTER,
-                self.recipe,
-                self.adapted,
-                learnt.heads,
-                learnt.reading,
-                scores,
-                learnt.sizes,
-                seconds=self.seconds,
-            ),
-            self.out,
-        )
+        if self.processes.is_main_process:
+            checkpoint.save(self._task(scores), self.out)
+        self.processes.wait_for_everyone()
         return self.out
+
+    def _task(self, scores: dict[str, dict[str, float]]) -> checkpoint.Task:
+        learnt, course = self.objective, checkpoint.Course(self.seconds, tuple(self.history))
+        parts = (learnt.heads, learnt.reading, scores, learnt.sizes)
+        return checkpoint.Task(ADAPTER, self.recipe, self.adapted, *parts, course=course)

@@ -91,7 +91,7 @@ def test_a_batch_is_of_one_set_and_has_targets_for_its_heads_alone(folder):
     run = training.Run(recipes.from_dict(TABLE, name="joint/sample"), folder, folder / "out")
     kinds = [[run.objective.heads[n].kind for n in learners] for learners in run.objective.learners]
     assert kinds == [["ner"], ["classification"], ["qa"]]
-    for batch in run._epoch_batches():
+    for (batch,) in run._epoch_batches():
         (number,) = {run.objective._set_of[w.document] for w in batch}
         assert all(len(run.objective.targets[id(w)]) == 1 for w in batch)
         assert all(bool(run.objective.train_docs[w.document].query) is (number == 2) for w in batch)

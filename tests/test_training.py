@@ -271,4 +271,4 @@ def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path, 
     assert [p.step for p in seen if p.trunk is None] == list(range(1, run.steps + 1))
     assert run.step == 3 * run.epoch_steps
     assert len(below) <= run.epoch_steps
-    assert not (run.state_folder / "trunk.npy").exists()
+    assert not (run.state_folder / "trunk.0.npy").exists()

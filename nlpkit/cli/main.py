@@ -16,6 +16,7 @@ from nlpkit.cli import (
     demo,
     evaluate,
     generate,
+    init,
     predict,
     tasks,
     train,
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("predict")(predict.predict)
+app.command("init")(init.init)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tasks")(tasks.tasks)

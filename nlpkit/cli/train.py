@@ -1,7 +1,8 @@
-"""`nlpkit train`: an adapter from a recipe."""
+"""`nlpkit train`: an adapter from a recipe, or from data alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,33 +11,67 @@ import typer
 
 from nlpkit.cli.output import note, show
 from nlpkit.cli.progress import Bar
+from nlpkit.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
+    from nlpkit.recipes import Recipe
     from nlpkit.training import Progress
 
 
 def train(
-    recipe: str = typer.Argument(help="A recipe: its name (nlpkit tasks lists them) or a .toml file."),
-    data: Path = typer.Option(..., "--data", help="The folder with the files that the recipe names."),
+    recipe: str | None = typer.Argument(
+        None, help="A recipe: its name (nlpkit tasks lists them) or a .toml file; without one the data says it all."
+    ),
+    data: str = typer.Option(
+        ..., "--data", help="The folder with the files that the recipe names; without a recipe, the file to learn from."
+    ),
     out: Path = typer.Option(..., "--out", help="The folder to write the adapter to."),
     dev: Path | None = typer.Option(None, "--dev", help="A file to choose on, in place of the recipe's."),
     fresh: bool = typer.Option(False, "--fresh", help="Start anew, even if an earlier run can be taken up."),
+    kind: str | None = typer.Option(None, "--as", help="Without a recipe: the kind of task (ner, classification...)."),
+    test: Path | None = typer.Option(None, "--test", help="Without a recipe: a file to report on."),
+    backbone: str | None = typer.Option(None, "--backbone", "-b", help="Without a recipe: the backbone."),
+    tensorboard: Path | None = typer.Option(None, "--tensorboard", help="A folder to log to, for TensorBoard."),
 ) -> None:
     """Train an adapter. Stopped and started again, it goes on where it was."""
     import nlpkit
-    from nlpkit import recipes
+    from nlpkit import curves, recipes
+    from nlpkit.drafting import draft
 
-    found = recipes.find(recipe)
-    if dev is not None:
-        found = replace(found, data=replace(found.data, dev=str(dev.resolve()), hold_out=0))
+    folder = Path(data)
+    if recipe is not None:
+        if kind or test or backbone:
+            raise InputError(f"--as, --test and --backbone are for training without a recipe; {recipe!r} says them")
+        found = _choosing_on(recipes.find(recipe), dev)
+    else:
+        folder = Path(data.partition("#")[0]).resolve().parent
+        found = draft(data, kind=kind, dev=dev, test=test, backbone=backbone)
     note(f"training {found.name}: {', '.join(found.heads)}, {found.training.epochs} epochs")
+    log = curves.Log(tensorboard) if tensorboard else None
     with Bar(found.name, "steps") as bar:
 
         def tell(progress: Progress) -> None:
             bar.update(progress.step, progress.steps, _detail(progress))
+            if log:
+                log(progress)
 
-        path = nlpkit.train(found, data=data, out=out, progress=tell, resume=not fresh)
+        path = nlpkit.train(found, data=folder, out=out, progress=tell, resume=not fresh)
+    _told(curves.plot, path)
     show(str(path))
+
+
+def _choosing_on(recipe: Recipe, dev: Path | None) -> Recipe:
+    """Return a recipe that chooses on another file."""
+    if dev is None:
+        return recipe
+    return replace(recipe, data=replace(recipe.data, dev=str(dev.resolve()), hold_out=0))
+
+
+def _told(plot: Callable[[Path], Path], adapter: Path) -> None:
+    try:
+        note(f"the curves of the training: {plot(adapter)}")
+    except MissingExtraError as e:
+        note(f"no plot of the curves: {e}")
 
 
 def _detail(progress: Progress) -> str:
