@@ -53,11 +53,24 @@ def card(account: Mapping[str, Any]) -> str:
         f"| size | {account['bytes'] / 1e6:.1f} MB (fp16 safetensors) |",
         f"| data | {_data(recipe)}, {documents.get('train', 0)} documents to train on, {documents.get('dev', 0)} to "
         "choose on |",
+        *_course(account),
         f"| licence | {recipe['licence']} |\n",
         _scores(account),
         *(_written(backbone["name"]) if recipe["heads"] == ["generation"] else _read(account)),
     ]
     return "\n".join(parts)
+
+
+def _course(account: Mapping[str, Any]) -> list[str]:
+    """Say how long the training took, and what was tried before it."""
+    training, tried = account.get("training"), account.get("tried", ())
+    rows = []
+    if training:
+        minutes = training["seconds"] / 60
+        rows.append(f"| training | {len(training['history'])} epochs, {minutes:.1f} minutes of processor time |")
+    if tried:
+        rows.append(f"| settings | the best of {len(tried)} that were tried on dev (`tried` in nlpkit.json) |")
+    return rows
 
 
 def _read(account: Mapping[str, Any]) -> list[str]:

@@ -87,18 +87,21 @@ def save(task: Task, folder: Path) -> None:
     part.replace(folder)
 
 
+def note(folder: Path, key: str, value: Any) -> None:
+    """Write something more into an adapter's account and card; tables are added to the one there."""
+    found = account(folder)
+    found[key] = found.get(key, {}) | value if isinstance(value, Mapping) else value
+    _write_account(folder, found)
+
+
 def compare(folder: Path, name: str, scores: Mapping[str, float]) -> None:
     """Write the scores of another way to train the same recipe into an adapter's account and card."""
-    found = account(folder)
-    found["compared"] = {**found.get("compared", {}), name: dict(scores)}
-    _write_account(folder, found)
+    note(folder, "compared", {name: dict(scores)})
 
 
 def rescore(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
     """Write scores by data split, measured anew, into an adapter's account and card."""
-    found = account(folder)
-    found["scores"] = {**found["scores"], **{split: dict(of_split) for split, of_split in scores.items()}}
-    _write_account(folder, found)
+    note(folder, "scores", {split: dict(of_split) for split, of_split in scores.items()})
 
 
 def _write_account(folder: Path, account: Mapping[str, Any]) -> None:

@@ -70,6 +70,7 @@ DOORS = {
     "tokenizers": {"backbone", "testing", "prompts"},
     "peft": {"adapters"},
     "accelerate": {"training"},
+    "optuna": {"tuning"},
     "networkx": {"graph"},
     "sqlite3": {"graph"},
     "spacy": {"types", "data"},

@@ -16,6 +16,9 @@ from nlpkit.errors import InputError, MissingExtraError
 if TYPE_CHECKING:
     from nlpkit.recipes import Recipe
     from nlpkit.training import Progress
+    from nlpkit.tuning import Trial
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def train(
@@ -31,12 +34,16 @@ def train(
     kind: str | None = typer.Option(None, "--as", help="Without a recipe: the kind of task (ner, classification...)."),
     test: Path | None = typer.Option(None, "--test", help="Without a recipe: a file to report on."),
     backbone: str | None = typer.Option(None, "--backbone", "-b", help="Without a recipe: the backbone."),
+    budget: str | None = typer.Option(
+        None, "--budget", help="A time such as 15m or 1h: method, layers, rank and rate are chosen by trials within it."
+    ),
     tensorboard: Path | None = typer.Option(None, "--tensorboard", help="A folder to log to, for TensorBoard."),
 ) -> None:
     """Train an adapter. Stopped and started again, it goes on where it was."""
     import nlpkit
     from nlpkit import curves, recipes
     from nlpkit.drafting import draft
+    from nlpkit.tuning import tune
 
     folder = Path(data)
     if recipe is not None:
@@ -55,9 +62,32 @@ def train(
             if log:
                 log(progress)
 
-        path = nlpkit.train(found, data=folder, out=out, progress=tell, resume=not fresh)
+        if budget:
+            limit = seconds(budget)
+            path = tune(found, data=folder, out=out, seconds=limit, tell=_say, progress=tell)
+        else:
+            path = nlpkit.train(found, data=folder, out=out, progress=tell, resume=not fresh)
     _told(curves.plot, path)
     show(str(path))
+
+
+def seconds(time: str) -> float:
+    """Return the seconds of a time such as 90s, 15m or 1.5h.
+
+    Raises:
+        InputError: it is none.
+
+    """
+    number, unit = time[:-1], time[-1:]
+    if unit not in _UNITS or not number.replace(".", "", 1).isdecimal() or not float(number):
+        raise InputError(f"--budget {time!r} is no time; allowed: a number and s, m or h, such as 15m")
+    return float(number) * _UNITS[unit]
+
+
+def _say(trial: Trial) -> None:
+    settings = ", ".join(f"{key} {f'{v:.1e}' if isinstance(v, float) else v}" for key, v in trial.settings.items())
+    score = "no score in its time" if trial.score is None else f"{trial.score:.4f} on dev"
+    note(f"tried {settings}: {score} after {trial.epochs} epochs, {trial.seconds:.0f} s")
 
 
 def _choosing_on(recipe: Recipe, dev: Path | None) -> Recipe:
