@@ -56,6 +56,7 @@ def card(account: Mapping[str, Any]) -> str:
         *_course(account),
         f"| licence | {recipe['licence']} |\n",
         _scores(account),
+        *_continued(account),
         *(_written(backbone["name"]) if recipe["heads"] == ["generation"] else _read(account)),
     ]
     return "\n".join(parts)
@@ -71,6 +72,18 @@ def _course(account: Mapping[str, Any]) -> list[str]:
     if tried:
         rows.append(f"| settings | the best of {len(tried)} that were tried on dev (`tried` in nlpkit.json) |")
     return rows
+
+
+def _continued(account: Mapping[str, Any]) -> list[str]:
+    """Say what training further changed, on the old data and on the new."""
+    continued = account.get("continued")
+    if not continued:
+        return []
+    lines = [f"Trained further from {continued['from']}:\n", "| data and score | before | after |", "|---|---|---|"]
+    for which in (which for which in ("old", "new") if which in continued):
+        before, after = continued[which]["before"], continued[which]["after"]
+        lines += [f"| {which}: {metric} | {before[metric]:.4f} | {after[metric]:.4f} |" for metric in before]
+    return ["\n".join([*lines, ""])]
 
 
 def _read(account: Mapping[str, Any]) -> list[str]:

@@ -200,6 +200,26 @@ def load(folder: Path, backbone: Backbone | Adapted | None = None, *, name: str 
     return Task(name, recipe, adapted, heads, reading, found["scores"], found["documents"], revision)
 
 
+def copy(start: str, adapted: Adapted, name: str) -> None:
+    """Put the weights of a trained adapter into one on this backbone, which must have its shape.
+
+    Raises:
+        AdapterError: there is no such adapter, or it has another shape or backbone.
+
+    """
+    task = load(locate(start), Adapted(adapted.backbone))
+    given = dict(task.adapted.named_parameters(task.name))
+    own = dict(adapted.named_parameters(name))
+    if {n: p.shape for n, p in given.items()} != {n: p.shape for n, p in own.items()}:
+        raise AdapterError(
+            f"{start} is an adapter of another shape; to go on from it, a recipe needs its [adapter]: "
+            f"{json.dumps(task.recipe.to_dict()['adapter'])}"
+        )
+    with torch.no_grad():
+        for n, parameter in own.items():
+            parameter.copy_(given[n])
+
+
 def _sha256(configs: Mapping[str, Mapping[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(configs, sort_keys=True).encode()).hexdigest()
 

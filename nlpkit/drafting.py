@@ -71,7 +71,7 @@ def draft(
     lengths = [len(words(f"{d.query} {d.text}")) for d in documents]
     short = statistics.quantiles([*lengths, 0], n=20)[-1] < _SHORT
     n, (least, share, most) = len(documents), _HELD_OUT
-    folder = _folder(train)
+    folder = Path(str(train).partition("#")[0]).resolve().parent
     table = {
         "title": f"{', '.join(heads)}, learnt from {Path(train).name}",
         "heads": heads,
@@ -153,13 +153,7 @@ def _apart(documents: list[Document]) -> bool:
     return all(len(chain.mentions) == 1 for d in documents for chain in d.chains)
 
 
-def _folder(path: str | Path) -> Path:
-    """Return the folder that a data file lies in."""
-    return Path(str(path).partition("#")[0]).resolve().parent
-
-
 def _relative(path: str | Path, folder: Path) -> str:
     """Return how a recipe names a file: below the folder where it lies there, else whole."""
-    file, mark, part = str(path).partition("#")
-    whole = Path(file).resolve()
-    return f"{whole.relative_to(folder) if whole.is_relative_to(folder) else whole}{mark}{part}"
+    whole = data.whole(path)
+    return str(whole.relative_to(folder) if whole.is_relative_to(folder) else whole)

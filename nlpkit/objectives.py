@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from nlpkit import engine
+from nlpkit import checkpoint, engine
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
+from nlpkit.card import label_names
 from nlpkit.data.splits import split, tests
 from nlpkit.engine import Reading
-from nlpkit.errors import DataError
+from nlpkit.errors import DataError, RecipeError
 from nlpkit.heads import head_class, in_order
 from nlpkit.heads.base import Head, worth
 from nlpkit.quick import quicken, rounded
@@ -90,6 +91,8 @@ class Heads:
             head_class(kind).fit(parts[home[kind]][0], adapted.backbone.hidden_width, recipe.options.get(kind, {}))
             for kind in in_order(recipe.heads)
         ]
+        if recipe.start:
+            self.heads = _going_on(recipe.start, adapted, self.heads)
         self.learners = [[n for n, h in enumerate(self.heads) if home[h.kind] == k] for k in range(len(parts))]
         for module in self.modules:
             quicken(module)
@@ -180,3 +183,27 @@ class Heads:
 
     def _scores(self, model: Backbone, heads: Sequence[Head], golds: Sequence[Document]) -> Scores:
         return scores_of(model, heads, golds, self.reading, by_kind=len(self.heads) > 1)[0]
+
+
+def _going_on(start: str, adapted: Adapted, fresh: Sequence[Head]) -> list[Head]:
+    """Return the heads of a trained adapter, to be trained further on documents that these heads were made for.
+
+    Raises:
+        RecipeError: they are of other kinds, or do not know a label of the documents.
+
+    """
+    heads = {head.kind: head for head in checkpoint.load(checkpoint.locate(start), Adapted(adapted.backbone)).heads}
+    for head in fresh:
+        if head.kind not in heads:
+            raise RecipeError(f"{start} has no head {head.kind!r} to go on from; it has: {', '.join(heads)}")
+        known = label_names(heads[head.kind].config())
+        if unknown := [label for label in label_names(head.config()) if label not in known]:
+            raise RecipeError(
+                f"{start} does not know the label {unknown[0]!r} of the new data; it knows: {', '.join(known)} "
+                "(rename the labels, or train anew on the old and the new data together)"
+            )
+    going = [heads[head.kind] for head in fresh]
+    for module in going:
+        assert isinstance(module, nn.Module)
+        module.requires_grad_(True)
+    return going

@@ -66,8 +66,9 @@ class DataSpec:
     `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
     are drawn with `seed` and kept aside for choosing, with all that has the same texts. With `deduplicate`, training
     texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, and `test_sample`
-    how many of `test` to report on, drawn with `seed`; 0 means all. Where a recipe has several data sets, `heads` names
-    the heads that learn from this one, and `folder` is where it lies below `--data`.
+    how many of `test` to report on, drawn with `seed`; 0 means all. `replay` is a file of what was learnt before, from
+    which `replay_share` as many documents as are new are drawn to be learnt beside them. Where a recipe has several
+    data sets, `heads` names the heads that learn from this one, and `folder` is where it lies below `--data`.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -79,6 +80,8 @@ class DataSpec:
     sample: Annotated[int, _NOT_NEGATIVE] = 0
     test_sample: Annotated[int, _NOT_NEGATIVE] = 0
     seed: Annotated[int, _NOT_NEGATIVE] = 13
+    replay: str | None = None
+    replay_share: Annotated[float, _NOT_NEGATIVE] = 0.5
     heads: tuple[str, ...] = ()
     folder: str = ""
 
@@ -140,7 +143,8 @@ class Recipe:
 
     `options` holds a table of settings for each head; the head says which it knows. `goals` holds the
     least score to reach on the test file, by metric. `more` are further data sets with heads of their own: a joint
-    recipe, which trains all its heads on one adapter. `note` is for whoever reads the scores on the card.
+    recipe, which trains all its heads on one adapter. `start` is a trained adapter of the same shape to go on from, by
+    folder or name. `note` is for whoever reads the scores on the card.
     """
 
     name: str
@@ -155,6 +159,7 @@ class Recipe:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     goals: Mapping[str, float] = field(default_factory=dict)
     more: tuple[DataSpec, ...] = ()
+    start: str = ""
     note: str = ""
 
     @property

@@ -105,6 +105,8 @@ class Run:
         backbone = Backbone.from_pretrained(recipe.backbone, sha256=recipe.backbone_sha256)
         self.adapted = Adapted(backbone)
         self.adapted.add(ADAPTER, recipe.adapter)
+        if recipe.start:
+            checkpoint.copy(recipe.start, self.adapted, ADAPTER)
         learn: type[Objective] = Responses if recipe.writes else Heads
         self.objective = learn(recipe, folder, self.adapted)
         self.windows = self.objective.windows

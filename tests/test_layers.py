@@ -42,7 +42,7 @@ LAYERS = [
     {"training", "drafting", "kit", "generate", "incontext"},
     {"written", "phrasing", "curves", "tuning"},
     {"evaluation"},
-    {"loading"},
+    {"loading", "continuing"},
     {"comparing"},
     {"cli"},
 ]

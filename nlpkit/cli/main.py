@@ -15,6 +15,7 @@ from nlpkit.cli import (
     compare,
     demo,
     evaluate,
+    further,
     generate,
     init,
     predict,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command("predict")(predict.predict)
 app.command("init")(init.init)
 app.command("train")(train.train)
+app.command("continue")(further.further)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tasks")(tasks.tasks)
 app.command("adapters")(adapters.adapters)

@@ -56,19 +56,34 @@ def train(
     note(f"training {found.name}: {', '.join(found.heads)}, {found.training.epochs} epochs")
     log = curves.Log(tensorboard) if tensorboard else None
     with Bar(found.name, "steps") as bar:
-
-        def tell(progress: Progress) -> None:
-            bar.update(progress.step, progress.steps, _detail(progress))
-            if log:
-                log(progress)
-
+        tell = teller(bar, log)
         if budget:
-            limit = seconds(budget)
-            path = tune(found, data=folder, out=out, seconds=limit, tell=_say, progress=tell)
+            path = tune(found, data=folder, out=out, seconds=seconds(budget), tell=_say, progress=tell)
         else:
             path = nlpkit.train(found, data=folder, out=out, progress=tell, resume=not fresh)
-    _told(curves.plot, path)
+    drawn(path)
     show(str(path))
+
+
+def teller(bar: Bar, log: Callable[[Progress], None] | None = None) -> Callable[[Progress], None]:
+    """Return what shows where a training is."""
+
+    def tell(progress: Progress) -> None:
+        bar.update(progress.step, progress.steps, _detail(progress))
+        if log:
+            log(progress)
+
+    return tell
+
+
+def drawn(adapter: Path) -> None:
+    """Draw the curves of a training, where that is possible."""
+    from nlpkit.curves import plot
+
+    try:
+        note(f"the curves of the training: {plot(adapter)}")
+    except MissingExtraError as e:
+        note(f"no plot of the curves: {e}")
 
 
 def seconds(time: str) -> float:
@@ -95,13 +110,6 @@ def _choosing_on(recipe: Recipe, dev: Path | None) -> Recipe:
     if dev is None:
         return recipe
     return replace(recipe, data=replace(recipe.data, dev=str(dev.resolve()), hold_out=0))
-
-
-def _told(plot: Callable[[Path], Path], adapter: Path) -> None:
-    try:
-        note(f"the curves of the training: {plot(adapter)}")
-    except MissingExtraError as e:
-        note(f"no plot of the curves: {e}")
 
 
 def _detail(progress: Progress) -> str:

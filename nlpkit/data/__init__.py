@@ -98,6 +98,12 @@ def exists(path: str | Path) -> bool:
     return _split(Path(path))[0].exists()
 
 
+def whole(path: str | Path) -> Path:
+    """Return the whole path of a data file, wherever the command runs; a part of the file stays named."""
+    file, mark, part = str(path).partition("#")
+    return Path(f"{Path(file).resolve()}{mark}{part}")
+
+
 def located(data: str | Path, name: str, format: str) -> Path:
     """Return the data itself, or the file called `name` in it where it is a folder of data files."""
     path = Path(data)

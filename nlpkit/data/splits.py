@@ -24,7 +24,8 @@ def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
         tests = [e.document for e in read(folder / spec.test, spec.format)] if spec.test else []
         apart = {(d.query, d.text) for d in (*dev, *tests)}
         documents = [d for d in documents if (d.query, d.text) not in apart]
-    return _drawn(documents, spec.sample, spec.seed), dev
+    documents = _drawn(documents, spec.sample, spec.seed)
+    return [*documents, *_replayed(spec, folder, len(documents))], dev
 
 
 def tests(spec: DataSpec, data: Path) -> list[Document]:
@@ -36,6 +37,13 @@ def tests(spec: DataSpec, data: Path) -> list[Document]:
 
 def _drawn(documents: list[Document], n: int, seed: int) -> list[Document]:
     return random.Random(seed).sample(documents, n) if 0 < n < len(documents) else documents
+
+
+def _replayed(spec: DataSpec, folder: Path, n_new: int) -> list[Document]:
+    """Return the documents of what was learnt before that are to be learnt again."""
+    if not spec.replay or not (n := round(spec.replay_share * n_new)):
+        return []
+    return _drawn([e.document for e in read(folder / spec.replay)], n, spec.seed)
 
 
 def _held_out(spec: DataSpec, documents: Sequence[Document]) -> tuple[list[Document], list[Document]]:
