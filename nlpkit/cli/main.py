@@ -12,11 +12,14 @@ from nlpkit.cli import (
     adapters,
     backbones,
     chat,
+    check,
     compare,
+    convert,
     demo,
     evaluate,
     generate,
     predict,
+    split,
     tasks,
     train,
 )
@@ -40,6 +43,9 @@ app.command("adapters")(adapters.adapters)
 app.command("generate")(generate.generate)
 app.command("chat")(chat.chat)
 app.command("compare")(compare.compare)
+app.command("check")(check.check)
+app.command("split")(split.split)
+app.command("convert")(convert.convert)
 app.command("backbones")(backbones.backbones)
 app.add_typer(graph_app, name="graph")
 app.command("demo")(demo.demo)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nlpkit.types import Answer, Chain, Document, Entity, Mention, Relation, Span
 
@@ -36,14 +36,29 @@ def edited(document: Document, edits: Sequence[Edit]) -> Document:
 
     """
     moved = _Moved(document.text, sorted(edits))
+    return relocated(document, moved.text, moved.place)
+
+
+def relocated(document: Document, text: str, place: Callable[[Any], Any]) -> Document:
+    """Return a document with another text and every span, mention and answer as `place` makes it."""
+
+    def chain(old: Chain) -> Chain:
+        mentions = tuple(map(place, old.mentions))
+        called = (new.text for was, new in zip(old.mentions, mentions, strict=True) if was.text == old.name)
+        return replace(old, name=next(called, old.name), mentions=mentions)
+
+    def relation(old: Relation) -> Relation:
+        evidence = tuple(map(place, old.evidence))
+        return replace(old, subject=place(old.subject), object=place(old.object), evidence=evidence)
+
     return replace(
         document,
-        text=moved.text,
-        entities=tuple(map(moved.place, document.entities)),
-        slots=tuple(map(moved.place, document.slots)),
-        chains=tuple(map(moved.chain, document.chains)),
-        relations=tuple(map(moved.relation, document.relations)),
-        answers=tuple(map(moved.place, document.answers)),
+        text=text,
+        entities=tuple(map(place, document.entities)),
+        slots=tuple(map(place, document.slots)),
+        chains=tuple(map(chain, document.chains)),
+        relations=tuple(map(relation, document.relations)),
+        answers=tuple(map(place, document.answers)),
     )
 
 
@@ -67,19 +82,6 @@ class _Moved:
             return place
         start, end = self._at(place.start), self._at(place.end)
         return replace(place, text=self.text[start:end], start=start, end=end)
-
-    def chain(self, chain: Chain) -> Chain:
-        mentions = tuple(map(self.place, chain.mentions))
-        called = (new.text for old, new in zip(chain.mentions, mentions, strict=True) if old.text == chain.name)
-        return replace(chain, name=next(called, chain.name), mentions=mentions)
-
-    def relation(self, relation: Relation) -> Relation:
-        return replace(
-            relation,
-            subject=self.place(relation.subject),
-            object=self.place(relation.object),
-            evidence=tuple(map(self.place, relation.evidence)),
-        )
 
 
 def labels_of(document: Document) -> set[tuple[str, str]]:

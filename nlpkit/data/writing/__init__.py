@@ -97,6 +97,19 @@ def write(path: str | Path, documents: Sequence[Document], format: str = "", *, 
     return Losses({loss: n for loss, n in losses.items() if n})
 
 
+def spare(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Let no output stand where an input does, nor where another output does.
+
+    Raises:
+        DataError: one would.
+
+    """
+    files = {Path(str(path).partition("#")[0]).resolve() for path in inputs}
+    for n, path in enumerate(outputs):
+        if path.resolve() in files or path in outputs[:n]:
+            raise DataError(f"{path} would be written over; choose another name, data files are never changed")
+
+
 def _lost(document: Document, keeps: frozenset[str]) -> Iterator[str]:
     """Yield what of a document a format has no place for."""
     held = {
