@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from nlpkit.data.tokens import rebuild
@@ -153,25 +154,38 @@ def _tokenised(documents: Iterable[Document], losses: Losses) -> Iterator[tuple[
 
 
 def token_offsets(document: Document) -> Offsets:
-    """Return the tokens of a text: words and signs, cut where spans end, put together where a reader would part them.
+    """Return the tokens of a text: words and signs, cut where spans end, put together where a reader would go wrong.
 
-    What stands without a blank between is joined as long as a reader would put one there.
+    What stands without a blank between is joined where a reader would put one there, and where it would leave one out
+    before or behind it (":" and ")" of a smiley).
     """
     text = document.text
     borders = {border for e in (*document.entities, *document.slots) for border in (e.start, e.end)}
     tokens = [piece for a, b in words(text).tolist() for piece in _cut(a, b, borders)]
     while True:
-        read = rebuild([[text[a:b] for a, b in tokens]])[1][0]
+        touching = [a == b and b not in borders for (_, a), (b, _) in pairwise(tokens)]
+        joins = {n for n in _wrong(text, tokens, touching) if touching[n]}
+        if not joins:
+            return tokens
         merged: Offsets = []
         for n, (start, end) in enumerate(tokens):
-            parted = n > 0 and read[n][0] > read[n - 1][1]
-            if parted and start == tokens[n - 1][1] and start not in borders:
+            if n - 1 in joins:
                 merged[-1] = merged[-1][0], end
             else:
                 merged.append((start, end))
-        if len(merged) == len(tokens):
-            return tokens
         tokens = merged
+
+
+def _wrong(text: str, tokens: Offsets, touching: Sequence[bool]) -> Iterator[int]:
+    """Yield the gaps between tokens to close so that a reader puts the blanks where the text has them."""
+    read = rebuild([[text[a:b] for a, b in tokens]])[1][0]
+    for n, ((_, a), (b, _)) in enumerate(pairwise(tokens)):
+        blank = read[n + 1][0] > read[n][1]
+        if blank and a == b:
+            yield n
+        elif not blank and a < b:
+            after, before = n + 1, n - 1
+            yield after if after < len(touching) and touching[after] else max(before, 0)
 
 
 def _cut(start: int, end: int, borders: set[int]) -> Iterator[tuple[int, int]]:
