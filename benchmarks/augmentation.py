@@ -177,8 +177,9 @@ def main() -> None:
                 sys.stderr.write(f"{name}, {kind}, seed {seed}: {json.loads(text)['scores']}\n")
     measured = rows()
     show("Augmentation", measured)
+    seeds = sorted({len(found(name, kind)) for name, piece in SETS.items() for kind in piece.kinds})
     about = "500 test sentences of WNUT17 after training on 500; 500 test texts of banking77 after 10 a label"
-    write("augmentation", measured, f"{about}; {arguments.seeds} seeds, steps alike")
+    write("augmentation", measured, f"{about}; seeds of each: {', '.join(map(str, seeds))}; steps alike")
 
 
 if __name__ == "__main__":

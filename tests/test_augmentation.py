@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import EXAMPLES, QUESTIONS
 
-from nlpkit import recipes
+import nlpkit
+from nlpkit import checkpoint, data, recipes
+from nlpkit.adapters import Adapted
 from nlpkit.data.augmentation import augmented, balanced, mistyped, recased, renamed, swapped_or_deleted
 from nlpkit.data.edits import edited, labels_of, places
 from nlpkit.data.relations import joined
 from nlpkit.errors import RecipeError
+from nlpkit.objectives import Heads
 from nlpkit.recipes import AugmentationSpec
+from nlpkit.testing import fake_backbone
 from nlpkit.types import Document, Entity, Label, Relation, Turn
 
 NAMES = {"PER": ("Ann Lee", "李明", "O'Neil"), "LOC": ("Oslo", "北京市"), "ORG": ("Acme", "大学")}
@@ -165,3 +169,25 @@ def test_what_a_recipe_may_not_say(table, said):
 def test_what_is_written_is_not_augmented():
     with pytest.raises(RecipeError, match="learns to write"):
         recipe(heads=["generation"], augmentation={"case": 0.5})
+
+
+def test_copies_are_trained_on_and_originals_counted(tmp_path, monkeypatch):
+    monkeypatch.setitem(data.READERS, "sample", lambda path: iter(EXAMPLES if path.name == "train" else EXAMPLES[:6]))
+    for name in ("train", "dev"):
+        (tmp_path / name).touch()
+    table = {
+        "title": "t",
+        "heads": ["ner"],
+        "licence": "CC0-1.0",
+        "backbone": "fake",
+        "data": {"format": "sample", "train": "train", "dev": "dev"},
+        "training": {"epochs": 1, "window": 64, "stride": 48},
+        "augmentation": {"case": 1.0},
+    }
+    out = nlpkit.train(recipes.from_dict(table, name="mine"), data=tmp_path, out=tmp_path / "out")
+    account = checkpoint.account(out)
+    assert account["documents"] == {"train": 25, "dev": 6}
+    assert account["recipe"]["augmentation"]["case"] == 1.0
+    learnt = Heads(recipes.from_dict(table, name="mine"), tmp_path, Adapted(fake_backbone()))
+    assert len(learnt.train_docs) == 50
+    assert learnt.dev_docs == [[e.document for e in EXAMPLES[:6]]]

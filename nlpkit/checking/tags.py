@@ -33,10 +33,9 @@ def broken(sentences: Sequence[Sequence[Tag]]) -> Iterator[tuple[int, str, str]]
     """Yield the line of each tag that breaks the scheme which most tags follow, the tag, and why."""
     prefixes = Counter(tag[0] for rows in sentences for _, tag in rows if tag != "O")
     closing = sum(prefixes[sign] for sign in "EMSLU")
+    find = _begun if _begins(sentences) else _stray
     if closing and closing >= _MEANT * prefixes.total():
         find = _closed
-    else:
-        find = _begun if _begins(sentences) else _stray
     for rows in sentences:
         yield from find(rows)
 
