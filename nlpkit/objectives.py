@@ -15,6 +15,7 @@ from nlpkit import checkpoint, engine
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
 from nlpkit.card import label_names
+from nlpkit.data.augmentation import augmented
 from nlpkit.data.splits import split, tests
 from nlpkit.engine import Reading
 from nlpkit.errors import DataError, RecipeError
@@ -83,9 +84,10 @@ class Heads:
         self.recipe, self.folder, self.adapted = recipe, folder, adapted
         spec = recipe.training
         parts = [split(own, folder) for own in recipe.sets]
+        self.sizes = {name: sum(len(part[n]) for part in parts) for n, name in enumerate(("train", "dev"))}
+        parts = [(augmented(train, recipe.augmentation, spec.seed), dev) for train, dev in parts]
         self.train_docs = [d for train, _ in parts for d in train]
         self.dev_docs = [dev for _, dev in parts]
-        self.sizes = {"train": len(self.train_docs), "dev": sum(map(len, self.dev_docs))}
         home = {kind: n for n, own in enumerate(recipe.sets) for kind in own.heads}
         self.heads = [
             head_class(kind).fit(parts[home[kind]][0], adapted.backbone.hidden_width, recipe.options.get(kind, {}))

@@ -44,6 +44,7 @@ which a decoder learns to write."""
 _POSITIVE = Rule("above 0", lambda v: v > 0)
 _NOT_NEGATIVE = Rule("0 or above", lambda v: v >= 0)
 _FRACTION = Rule("from 0 up to, not including, 1", lambda v: 0 <= v < 1)
+_SHARE = Rule("from 0 to 1", lambda v: 0 <= v <= 1)
 _NOT_EMPTY = Rule("not empty", bool)
 _LAYERS = Rule(
     '"all", "top:N" or "bottom:N" with N above 0, or numbers such as "0,2"',
@@ -138,6 +139,22 @@ class TrainingSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AugmentationSpec:
+    """Of which share of the training texts a changed copy is learnt from too, for each kind of change.
+
+    `entities` puts other names of the training set in place of some, `edits` swaps or deletes words outside what is
+    labelled, `case` writes all in small letters, capitals or titles, `typing` makes typing errors. With `balance` texts
+    with rare labels are there several times, before copies are made (see `nlpkit.data.augmentation`).
+    """
+
+    entities: Annotated[float, _SHARE] = 0.0
+    edits: Annotated[float, _SHARE] = 0.0
+    case: Annotated[float, _SHARE] = 0.0
+    typing: Annotated[float, _SHARE] = 0.0
+    balance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What to learn: the heads, the data, the backbone, the adapter, the budget and the scores to reach.
 
@@ -156,6 +173,7 @@ class Recipe:
     backbone_sha256: Annotated[str | None, _SHA256] = None
     adapter: AdapterSpec = field(default_factory=AdapterSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
+    augmentation: AugmentationSpec = field(default_factory=AugmentationSpec)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     goals: Mapping[str, float] = field(default_factory=dict)
     more: tuple[DataSpec, ...] = ()
@@ -179,10 +197,12 @@ class Recipe:
         return tuple(replace(spec, heads=spec.heads or self.heads) for spec in (self.data, *self.more))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain JSON types, without adapter keys that mean nothing; `from_dict` reads it back."""
+        """Return the recipe as plain JSON types, without what means nothing to it; `from_dict` reads it back."""
         table = without_nones(asdict(self))
         table["adapter"] = {k: v for k, v in table["adapter"].items() if k in _known(self.adapter)}
         table["more"] = [without_nones(asdict(spec)) for spec in self.more]
+        if self.augmentation == AugmentationSpec():
+            del table["augmentation"]
         return table
 
 
@@ -289,6 +309,8 @@ def _check_whole(recipe: Recipe, source: str) -> None:
     if training.stride > training.window:
         at_most = f"at most training.window ({training.window}), or text is skipped"
         raise wrong(source, "training.stride", training.stride, at_most)
+    if recipe.writes and recipe.augmentation != AugmentationSpec():
+        raise wrong(source, "augmentation", asdict(recipe.augmentation), "none where a decoder learns to write")
     for spec in (data, *recipe.more):
         if spec.dev is not None and spec.hold_out:
             raise wrong(source, "data.hold_out", spec.hold_out, "0 where data.dev names a file")

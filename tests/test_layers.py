@@ -29,6 +29,7 @@ LAYERS = [
     {"pronouns", "answering", "epithets"},
     {"chains", "cues"},
     {"data"},
+    {"checking"},
     {"embedded", "passes", "pieces"},
     {"gguf"},
     {"pretrained"},

@@ -12,13 +12,16 @@ from nlpkit.cli import (
     adapters,
     backbones,
     chat,
+    check,
     compare,
+    convert,
     demo,
     evaluate,
     further,
     generate,
     init,
     predict,
+    split,
     tasks,
     train,
 )
@@ -44,6 +47,9 @@ app.command("adapters")(adapters.adapters)
 app.command("generate")(generate.generate)
 app.command("chat")(chat.chat)
 app.command("compare")(compare.compare)
+app.command("check")(check.check)
+app.command("split")(split.split)
+app.command("convert")(convert.convert)
 app.command("backbones")(backbones.backbones)
 app.add_typer(graph_app, name="graph")
 app.command("demo")(demo.demo)

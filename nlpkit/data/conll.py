@@ -54,6 +54,18 @@ def _examples(path: Path, *, positions: bool) -> Iterator[Example]:
         yield Example(tagged(tokens, [columns[tag_column] for _, columns in rows], source), source)
 
 
+def tag_lines(path: Path) -> Iterator[list[tuple[int, str]]]:
+    """Yield the tags of each sentence of token columns as they stand, each with the number of its line.
+
+    Raises:
+        DataError: as `read`.
+
+    """
+    sentences = list(_sentences(path))
+    _, tag_column = _columns(path, sentences)
+    yield from ([(number, columns[tag_column]) for number, columns in rows] for rows in sentences)
+
+
 def tagged(tokens: Sequence[str], tags: Sequence[str], id: str = "") -> Document:
     """Return the running text of a sentence's tokens with the entities that its tags say."""
     text, offsets, _ = rebuild([tokens])

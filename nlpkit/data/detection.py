@@ -120,7 +120,8 @@ def _of_text(beginning: Sequence[str], name: str) -> str:
     rows = [re.split(r"[ \t]+", line.strip()) for line in beginning if not line.startswith("-DOCSTART-")]
     ends = {len(row) for row in rows}
     for column in (-1, 0) if min(ends, default=0) > 1 else ():
-        if _share(TAG.fullmatch(row[column]) is not None for row in rows) == 1:
+        # Most, not all: the reader names the line of a tag that is none.
+        if _share(TAG.fullmatch(row[column]) is not None for row in rows) >= _MOST:
             glued = _share(_GLUED.fullmatch(row[0]) is not None for row in rows) >= _MOST
             return "weibo" if glued and column else "conll"
     if _share(_TREC.fullmatch(line) is not None for line in beginning) == 1:
