@@ -16,7 +16,7 @@ from nlpkit.errors import DataError, InputError
 from nlpkit.generate import Generator
 from nlpkit.heads.base import Head, Thresholded
 from nlpkit.judging import Judgement
-from nlpkit.recipes import DataSpec
+from nlpkit.recipes import DataSpec, Recipe
 from nlpkit.resampling import Tally, intervals
 from nlpkit.scoring import GIVEN, read_to_score, scores_of
 from nlpkit.types import Document
@@ -91,6 +91,7 @@ def evaluate(
     settings: Mapping[str, Any] | None = None,
     threshold_from: str | Path | None = None,
     precision: float | None = None,
+    read_as: str | Path | None = None,
 ) -> Evaluation:
     """Score a trained adapter on a data file, from raw text.
 
@@ -106,6 +107,7 @@ def evaluate(
         settings: of `nlpkit.decoding.Decoding`, for an adapter that writes.
         threshold_from: other data, read as `data` is, on which to choose the least score to report.
         precision: choose it for the highest recall at this precision, in place of the best F1.
+        read_as: another adapter, whose recipe says which files to read and how; by default this one's.
 
     Raises:
         AdapterError, DataError: the adapter or the data is at fault.
@@ -117,15 +119,18 @@ def evaluate(
     _check(task, data, settings, threshold_from, precision)
     if task.recipe.writes:
         return _written(task, data, format, settings or {})
-    parts = list(_parts(task, data, format))
+    recipe = task.recipe if read_as is None else checkpoint.recipe(checkpoint.locate(read_as))
+    parts = list(_parts(task, recipe, data, format))
     documents = [d for part in parts for d in part.documents]
     chosen: dict[str, Threshold] = {}
     if threshold_from is not None:
         open_heads = [head for head in task.heads if isinstance(head, Thresholded)]
         for head in open_heads:
             head.report_from(0.0)
-        dev = [d for part in _parts(task, threshold_from, format) for d in part.documents]
-        all_found = [d for part in _parts(task, data, format) for d in part.documents] if open_heads else documents
+        dev = [d for part in _parts(task, recipe, threshold_from, format) for d in part.documents]
+        all_found = (
+            [d for part in _parts(task, recipe, data, format) for d in part.documents] if open_heads else documents
+        )
         chosen = thresholds(_judgements(dev), _judgements(all_found), _judgements(documents), precision)
     return _evaluation(task.recipe.name, parts, documents, chosen)
 
@@ -179,10 +184,10 @@ def _written(task: Task, data: str | Path, format: str | None, settings: Mapping
     return Evaluation(task.recipe.name, path.name, len(documents), written.scores, {})
 
 
-def _parts(task: Task, data: str | Path, format: str | None) -> Iterator[_Part]:
-    """Read each data set of a recipe, and judge what its heads find."""
+def _parts(task: Task, recipe: Recipe, data: str | Path, format: str | None) -> Iterator[_Part]:
+    """Read each data set of a recipe, and judge what the task's heads for it find."""
     whole_folder = Path(data).is_dir()
-    for spec in task.recipe.sets if whole_folder else task.recipe.sets[:1]:
+    for spec in recipe.sets if whole_folder else recipe.sets[:1]:
         place = Path(data) / spec.folder if whole_folder else Path(data)
         path = located(place, spec.test or spec.train, format or spec.format)
         golds = [e.document for e in read(path, format or spec.format)]
@@ -193,16 +198,19 @@ def _parts(task: Task, data: str | Path, format: str | None) -> Iterator[_Part]:
 
 def _part(task: Task, spec: DataSpec, file: str, golds: Sequence[Document]) -> _Part:
     heads = [head for head in task.heads if head.kind in spec.heads]
+    if not heads:
+        own = ", ".join(head.kind for head in task.heads)
+        raise InputError(f"{task.recipe.name} has the heads {own}; {file} is for {', '.join(spec.heads)}")
     with task.adapted.using(task.name) as model:
         reads = read_to_score(model, heads, golds, task.reading, by_kind=len(task.heads) > 1)
     found = reads[0].found  # the first head needs no other: this is what all found together
-    own = [r for r in reads if not r.prefix.endswith(GIVEN)]
+    raw = [one for one in reads if not one.prefix.endswith(GIVEN)]
     return _Part(
         file,
         scores_of(reads, golds),
-        {label: scores for r in own for label, scores in r.head.per_label(r.found, golds).items()},
+        {label: scores for one in raw for label, scores in one.head.per_label(one.found, golds).items()},
         [Judged(g, p, _judged(heads, p, g)) for p, g in zip(found, golds, strict=True)],
-        [tally.named(r.prefix) for r in reads for tally in r.head.tallies(r.found, golds)],
+        [tally.named(one.prefix) for one in reads for tally in one.head.tallies(one.found, golds)],
     )
 
 
