@@ -19,6 +19,10 @@ RESAMPLES = 1000
 LEVEL = 0.95
 """The share of the draws that lie within an interval."""
 _SEED = 13
+_AT_ONCE = 1_000_000
+"""Weights of documents, of all the draws that are scored together."""
+_FEW = 16
+"""Columns up to which a tally is summed as a dense table."""
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats], float]
@@ -40,16 +44,26 @@ class Tally:
     values: Floats
     measures: Mapping[str, Measure]
 
-    def sums(self, weights: Floats | None = None) -> Floats:
-        """Return the sum of each column, every document counting once or by its weight. *Shape:* (n_columns,)."""
-        values = self.values if weights is None else self.values * weights[self.documents]
-        # Without a value numpy would count, in whole numbers.
-        return np.bincount(self.columns, values, self.n_columns).astype(np.float64)
+    def sums(self, weights: Floats) -> Floats:
+        """Return the sum of each column, for each way to weigh the documents.
 
-    def scores(self, weights: Floats | None = None) -> dict[str, float]:
-        """Return the scores by name, every document counting once or by its weight."""
-        sums = self.sums(weights)
-        return {name: float(measure(sums)) for name, measure in self.measures.items()}
+        *Shapes:* weights (n_draws, n_documents); returned (n_draws, n_columns).
+        """
+        if self.n_columns <= _FEW:
+            table = np.zeros((self.n_documents, self.n_columns))
+            table[self.documents, self.columns] = self.values
+            return weights @ table
+        rows = [np.bincount(self.columns, self.values * row[self.documents], self.n_columns) for row in weights]
+        # Without a value numpy would count, in whole numbers.
+        return np.array(rows, dtype=np.float64)
+
+    def scores(self, weights: Floats | None = None) -> dict[str, list[float]]:
+        """Return the scores by name for each way to weigh the documents, by default each counting once.
+
+        *Shape:* weights (n_draws, n_documents).
+        """
+        sums = self.sums(np.ones((1, self.n_documents)) if weights is None else weights)
+        return {name: [measure(row) for row in sums] for name, measure in self.measures.items()}
 
     def named(self, prefix: str) -> Tally:
         """Return the tally with `prefix` before the name of each score."""
@@ -104,13 +118,12 @@ def means(values: Mapping[str, Sequence[float]], counts: Sequence[bool] | None =
 
 def scores_of(tallies: Sequence[Tally]) -> dict[str, float]:
     """Return the scores of several tallies by name."""
-    return {name: value for tally in tallies for name, value in tally.scores().items()}
+    return {name: values[0] for tally in tallies for name, values in tally.scores().items()}
 
 
-def intervals(tallies: Sequence[Tally], *, resamples: int = RESAMPLES) -> dict[str, tuple[float, float]]:
+def intervals(tallies: Sequence[Tally]) -> dict[str, tuple[float, float]]:
     """Return the interval of each score: the `LEVEL` of the draws in the middle. None where there is no document."""
-    drawn = _draws(tallies, resamples)
-    return {name: _middle(values) for name, values in drawn.items()}
+    return {name: _middle(values) for name, values in _draws(tallies).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,42 +140,42 @@ class Difference:
     p: float
 
 
-def differences(
-    first: Sequence[Tally], second: Sequence[Tally], *, resamples: int = RESAMPLES
-) -> dict[str, Difference]:
+def differences(first: Sequence[Tally], second: Sequence[Tally]) -> dict[str, Difference]:
     """Compare two systems on the same documents, for each score that both have.
 
     Both are scored on the same draws of the documents.
     """
     one, other = scores_of(first), scores_of(second)
-    drawn = [_draws(tallies, resamples) for tallies in (first, second)]
+    drawn = [_draws(tallies) for tallies in (first, second)]
     found = {}
     for name in (name for name in drawn[0] if name in drawn[1]):
         gap = one[name] - other[name]
         gaps = drawn[0][name] - drawn[1][name]
         # A draw of exactly the same difference counts, however it was rounded.
         as_great = int((np.abs(gaps - gap) >= abs(gap) - 1e-12).sum())
-        found[name] = Difference(one[name], other[name], gap, _middle(gaps), (1 + as_great) / (1 + resamples))
+        found[name] = Difference(one[name], other[name], gap, _middle(gaps), (1 + as_great) / (1 + RESAMPLES))
     return found
 
 
-def _draws(tallies: Sequence[Tally], resamples: int) -> dict[str, Floats]:
+def _draws(tallies: Sequence[Tally]) -> dict[str, Floats]:
     """Return the scores on each draw, by name; the same draws for all tallies of as many documents."""
     drawn: dict[str, list[float]] = {name: [] for t in tallies if t.n_documents for name in t.measures}
     for n in sorted({t.n_documents for t in tallies} - {0}):
         own = [t for t in tallies if t.n_documents == n]
-        for weights in _weights(n, resamples):
+        for weights in _weights(n):
             for tally in own:
-                for name, value in tally.scores(weights).items():
-                    drawn[name].append(value)
-    return {name: np.array(values) for name, values in drawn.items()}
+                for name, values in tally.scores(weights).items():
+                    drawn[name] += values
+    return {name: np.array(all_values) for name, all_values in drawn.items()}
 
 
-def _weights(n: int, resamples: int) -> Iterator[Floats]:
-    """Yield how often each of n documents is drawn. *Shape:* (n,)."""
+def _weights(n: int) -> Iterator[Floats]:
+    """Yield how often each of n documents is drawn, for some draws at once. *Shape:* (n_draws, n)."""
     rng = np.random.default_rng(_SEED)
-    for _ in range(resamples):
-        yield np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)
+    step = max(1, _AT_ONCE // n)
+    for first in range(0, RESAMPLES, step):
+        draws = range(first, min(first + step, RESAMPLES))
+        yield np.array([np.bincount(rng.integers(n, size=n), minlength=n) for _ in draws], dtype=np.float64)
 
 
 def _middle(values: Floats) -> tuple[float, float]:
