@@ -85,7 +85,7 @@ def counted_by_label(
 
     Args:
         counts: of each document, by label.
-        labels: the labels to average over; None: those that are found or gold among the documents drawn.
+        labels: the labels to average over; None: those that are found or gold.
         micro: what to call F1 over all labels together; "" leaves it out.
 
     """
@@ -98,10 +98,11 @@ def counted_by_label(
         }
         for own in counts
     ]
-    measures: dict[str, Measure] = {"macro_f1": _macro(only_present=labels is None)}
+    tally = _tally(rows, 3 * len(number), {})
+    measures = {"macro_f1": _macro(tally.sums(np.ones((1, len(rows))))[0])}
     if micro:
         measures[micro] = lambda sums: _micro("f1")(sums.reshape(-1, 3).sum(0))
-    return _tally(rows, 3 * len(number), measures)
+    return replace(tally, measures=measures)
 
 
 def means(values: Mapping[str, Sequence[float]], counts: Sequence[bool] | None = None) -> Tally:
@@ -203,14 +204,23 @@ def _micro(name: str) -> Measure:
     return measure
 
 
-def _macro(*, only_present: bool) -> Measure:
+def _macro(whole: Floats) -> Measure:
+    """Return the mean F1 over labels; a label that is not drawn keeps its F1 on all documents.
+
+    Left out, the rare labels that are found by mistake would make every draw better than the whole.
+    """
+    of_all = _f1(whole)
+
     def measure(sums: Floats) -> float:
-        hits, either = sums[0::3], sums[1::3] + sums[2::3]
-        f1 = 2 * hits / np.maximum(either, 1)
-        kept = f1[either > 0] if only_present else f1
-        return float(kept.mean()) if len(kept) else 0.0
+        f1 = np.where(sums[1::3] + sums[2::3] > 0, _f1(sums), of_all)
+        return float(f1.mean()) if len(f1) else 0.0
 
     return measure
+
+
+def _f1(sums: Floats) -> Floats:
+    f1: Floats = 2 * sums[0::3] / np.maximum(sums[1::3] + sums[2::3], 1)
+    return f1
 
 
 def _mean(column: int) -> Measure:

@@ -24,6 +24,15 @@ def test_a_tally_scores_a_draw_as_the_documents_drawn_would():
     assert scores["micro_f1"][0] == pytest.approx(f1_score(gold[drawn], found[drawn], average="micro"))
 
 
+def test_the_interval_of_a_mean_over_labels_holds_the_mean_however_rare_they_are():
+    right = {"a": Counts(1, 1, 1)}
+    rare = [{"a": Counts(0, 0, 1), f"b{n}": Counts(0, 1, 0)} for n in range(10)]  # each found once, by mistake
+    tally = counted_by_label([right] * 90 + rare)
+    (low, high), (value,) = intervals([tally])["macro_f1"], scores_of([tally]).values()
+    assert value == pytest.approx(2 * 90 / 190 / 11)
+    assert low < value < high
+
+
 def test_few_columns_and_many_are_summed_alike():
     rng = np.random.default_rng(6)
     labels = [str(n) for n in range(12)]

@@ -18,7 +18,7 @@ from nlpkit.report.marking import marked
 
 MOST = 300
 """Errors shown of each kind, those the system was surest of first; the page counts those left out."""
-_CONFUSED = 30
+_CONFUSED = 12
 _SIDE = 220
 """Width and height of a reliability plot, in pixels."""
 _QUERY = 300
