@@ -50,7 +50,7 @@ def test_what_does_not_go_together_is_said(trained, folder):  # noqa: F811
     result = run("evaluate", "qa/squad", "--data", folder, "--set", "top_k=3")
     assert (result.exit_code, "reads texts" in result.stderr) == (1, True)
     result = run("evaluate", "qa/squad", "--data", folder, "--against", "a", "--against", "b")
-    assert (result.exit_code, "one adapter" in result.stderr) == (1, True)
+    assert (result.exit_code, "takes one adapter" in result.stderr) == (1, True)
     result = run("evaluate", trained, "--data", folder, "--against", "nowhere")
     assert (result.exit_code, "no adapter 'nowhere'" in result.stderr) == (1, True)
     result = run("evaluate", "summary", "--data", folder, "--report", folder / "report.html")

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from nlpkit.cli.evaluate.reading import evaluate_read
-from nlpkit.cli.evaluate.writing import evaluate_written
+from nlpkit.cli.evaluate.writing import BARE, evaluate_written
 from nlpkit.errors import InputError
 
 
@@ -43,8 +43,8 @@ def evaluate(
         return
     if chosen or html:
         raise InputError(f"{target!r} reads texts; --set and --html are for what is written")
-    if len(against) > 1:
-        raise InputError(f"{target!r} reads texts; give one adapter to hold it against, not {len(against)}")
+    if len(against) > 1 or BARE in against:
+        raise InputError(f"{target!r} reads texts; --against takes one adapter, by its name or folder")
     other = against[0] if against else None
     evaluate_read(target, data, other, report, threshold_from=threshold_from, precision=precision, json=json)
 
