@@ -16,7 +16,7 @@ from _report import Row, options, show, write
 import nlpkit
 from nlpkit import checkpoint, recipes
 from nlpkit.data.splits import split
-from nlpkit.scoring import scores_of
+from nlpkit.scoring import read_to_score, scores_of
 from nlpkit.training import Progress
 
 NAME = "relation/wikipedia"
@@ -63,7 +63,7 @@ def on_dev(adapter: Path, folder: Path) -> dict[str, float]:
     task = checkpoint.load(adapter)
     documents = split(task.recipe.data, folder)[1]
     with task.adapted.using(task.name) as model:
-        return scores_of(model, task.heads, documents, task.reading, by_kind=True)[0]
+        return scores_of(read_to_score(model, task.heads, documents, task.reading, by_kind=True), documents)
 
 
 def rows_of(name: str, scores: Mapping[str, float], goals: Mapping[str, float]) -> list[Row]:

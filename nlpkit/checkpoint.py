@@ -174,6 +174,16 @@ def account(folder: Path) -> dict[str, Any]:
     return found
 
 
+def recipe(folder: Path) -> Recipe:
+    """Read the recipe that an adapter was made by.
+
+    Raises:
+        AdapterError: the adapter's account is missing or damaged.
+
+    """
+    return recipes.from_dict(account(folder)["recipe"], source=str(folder / ACCOUNT), strict=False)
+
+
 def load(folder: Path, backbone: Backbone | Adapted | None = None, *, name: str | None = None) -> Task:
     """Load a trained task.
 
@@ -186,18 +196,17 @@ def load(folder: Path, backbone: Backbone | Adapted | None = None, *, name: str 
         AdapterError: the folder is incomplete or damaged, lacks its head, or belongs to another backbone.
 
     """
-    found = account(folder)
-    recipe = recipes.from_dict(found["recipe"], source=str(folder / ACCOUNT), strict=False)
-    name = name or recipe.name
+    found, made = account(folder), recipe(folder)
+    name = name or made.name
     if backbone is None:
-        backbone = Backbone.from_pretrained(recipe.backbone)
+        backbone = Backbone.from_pretrained(made.backbone)
     adapted = backbone if isinstance(backbone, Adapted) else Adapted(backbone)
     _check_backbone(folder, found["backbone"], adapted.backbone)
     heads = _heads(folder, found["heads"])
-    adapted.load(name, folder, recipe.adapter)
+    adapted.load(name, folder, made.adapter)
     reading = Reading(found["reading"]["window"], found["reading"]["overlap"])
-    revision = f"{recipe.name}@{adapted.fingerprint(name)[:12]}"
-    return Task(name, recipe, adapted, heads, reading, found["scores"], found["documents"], revision)
+    revision = f"{made.name}@{adapted.fingerprint(name)[:12]}"
+    return Task(name, made, adapted, heads, reading, found["scores"], found["documents"], revision)
 
 
 def copy(start: str, adapted: Adapted, name: str) -> None:

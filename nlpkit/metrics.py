@@ -14,9 +14,9 @@ from nlpkit.types import Chain, Document, Entity, Mention, Relation
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """True positives, the number predicted, and the number that are gold."""
+    """True positives (those right in part count in part), the number predicted, and the number that are gold."""
 
-    hits: int = 0
+    hits: float = 0
     predicted: int = 0
     gold: int = 0
 
@@ -56,22 +56,42 @@ def triple_counts(predicted: Document, gold: Document, *, typed: bool = True) ->
 
     A gold triple is found at most once, so that an entity split in two gains nothing.
     """
-    owners = {_place(m, c, typed): n for n, c in enumerate(gold.chains) for m in c.mentions}
-    true = {
-        (owners[_place(r.subject, r.subject, typed)], _key(r), owners[_place(r.object, r.object, typed)])
-        for r in gold.relations
+    found, true = triples(predicted, gold, typed=typed)
+    hits = {
+        key
+        for relation, subjects, objects in found
+        for key in ((s, relation_key(relation), o) for s in subjects for o in objects)
+        if key in true
     }
-    chains = {(m.start, m.end): c for c in predicted.chains for m in c.mentions}
-    hits, found = set[tuple[int, str, int]](), set[tuple[Chain | Entity, str, Chain | Entity]]()
-    for relation in predicted.relations:
-        ends = [chains.get((e.start, e.end), e) for e in (relation.subject, relation.object)]
-        subjects, objects = ({owners[p] for p in _places(end, typed) if p in owners} for end in ends)
-        hits |= {(s, _key(relation), o) for s in subjects for o in objects} & true
-        found.add((ends[0], _key(relation), ends[1]))
     return Counts(len(hits), len(found), len(true))
 
 
-def _key(relation: Relation) -> str:
+def triples(
+    predicted: Document, gold: Document, *, typed: bool = True
+) -> tuple[list[tuple[Relation, frozenset[int], frozenset[int]]], dict[tuple[int, str, int], Relation]]:
+    """Number the gold entities that the relations found, and the gold ones, are about.
+
+    Returns:
+        Each relation found, with the gold entities that its subject and its object share a mention with (`typed`: of
+        the same type); the gold relations by subject, relation and object.
+
+    """
+    owners = {_place(m, c, typed): n for n, c in enumerate(gold.chains) for m in c.mentions}
+    true = {
+        (owners[_place(r.subject, r.subject, typed)], relation_key(r), owners[_place(r.object, r.object, typed)]): r
+        for r in reversed(gold.relations)
+    }
+    chains = {(m.start, m.end): c for c in predicted.chains for m in c.mentions}
+    found: dict[tuple[Chain | Entity, str, Chain | Entity], tuple[Relation, frozenset[int], frozenset[int]]] = {}
+    for relation in predicted.relations:
+        subject, object_ = (chains.get((e.start, e.end), e) for e in (relation.subject, relation.object))
+        numbers = [frozenset(owners[p] for p in _places(end, typed) if p in owners) for end in (subject, object_)]
+        found.setdefault((subject, relation_key(relation), object_), (relation, numbers[0], numbers[1]))
+    return list(found.values()), dict(reversed(true.items()))
+
+
+def relation_key(relation: Relation) -> str:
+    """Return what tells a relation from others: its id in its vocabulary, else its label."""
     return relation.property or relation.label
 
 
@@ -135,12 +155,37 @@ def recall_at_precision(scored: Iterable[tuple[float, bool]], least: float) -> f
 
 def expected_calibration_error(scored: Iterable[tuple[float, bool]], n_bins: int = 10) -> float:
     """Return the mean gap between score and share right over bins of equal width (Guo et al. 2017)."""
-    pairs = list(scored)
+    bins = reliability(scored, n_bins)
+    n = sum(one.n for one in bins)
+    return sum(one.n * abs(one.score - one.right) for one in bins) / n if n else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Findings whose scores lie between `low` and `high`: how many, their mean score, and the share that is right."""
+
+    low: float
+    high: float
+    n: int
+    score: float
+    right: float
+
+
+def reliability(scored: Iterable[tuple[float, bool]], n_bins: int = 10) -> list[Bin]:
+    """Return the bins of equal width that hold anything, the lowest first (Niculescu-Mizil and Caruana 2005)."""
     bins: dict[int, list[tuple[float, bool]]] = {}
-    for score, right in pairs:
+    for score, right in scored:
         bins.setdefault(min(int(score * n_bins), n_bins - 1), []).append((score, right))
-    gaps = (abs(math.fsum(s for s, _ in b) - sum(r for _, r in b)) for b in bins.values())
-    return sum(gaps) / len(pairs) if pairs else 0.0
+    return [
+        Bin(
+            n / n_bins,
+            (n + 1) / n_bins,
+            len(own),
+            math.fsum(score for score, _ in own) / len(own),
+            sum(right for _, right in own) / len(own),
+        )
+        for n, own in sorted(bins.items())
+    ]
 
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -180,16 +225,20 @@ def reads_by_character(text: str) -> bool:
     return len(_UNSPACED.findall(text)) > 0.3 * letters
 
 
-def answer_scores(predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
-    """Return the mean `exact` and `f1` of each document's best answer; 0 where there are no documents."""
-    exact, f1 = 0.0, 0.0
+def answer_values(predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, list[float]]:
+    """Return `exact` and `f1` of each document's best answer."""
+    values: dict[str, list[float]] = {"exact": [], "f1": []}
     for found, gold in zip(predicted, golds, strict=True):
         best = found.answers[0].text if found.answers else ""
         texts, by_character = [a.text for a in gold.answers], reads_by_character(gold.text)
-        exact += answer_exact(best, texts, by_character=by_character)
-        f1 += answer_f1(best, texts, by_character=by_character)
-    n = max(1, len(golds))
-    return {"exact": exact / n, "f1": f1 / n}
+        values["exact"].append(answer_exact(best, texts, by_character=by_character))
+        values["f1"].append(answer_f1(best, texts, by_character=by_character))
+    return values
+
+
+def answer_scores(predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
+    """Return the mean `exact` and `f1` of each document's best answer; 0 where there are no documents."""
+    return {name: sum(v) / max(1, len(golds)) for name, v in answer_values(predicted, golds).items()}
 
 
 def _acceptable(golds: Sequence[str]) -> list[str]:

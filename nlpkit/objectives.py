@@ -23,7 +23,7 @@ from nlpkit.heads import head_class, in_order
 from nlpkit.heads.base import Head, worth
 from nlpkit.quick import quicken, rounded
 from nlpkit.recipes import Recipe
-from nlpkit.scoring import given_to, scores_of, texts_of
+from nlpkit.scoring import given_to, read_to_score, scores_of, texts_of
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
 from nlpkit.types import Document
@@ -184,7 +184,7 @@ class Heads:
         return scores
 
     def _scores(self, model: Backbone, heads: Sequence[Head], golds: Sequence[Document]) -> Scores:
-        return scores_of(model, heads, golds, self.reading, by_kind=len(self.heads) > 1)[0]
+        return scores_of(read_to_score(model, heads, golds, self.reading, by_kind=len(self.heads) > 1), golds)
 
 
 def _going_on(start: str, adapted: Adapted, fresh: Sequence[Head]) -> list[Head]:

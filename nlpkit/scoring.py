@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nlpkit import engine
 from nlpkit.backbone import Backbone
 from nlpkit.engine import Reading
 from nlpkit.heads.base import Head
 from nlpkit.types import Document
+
+GIVEN = "given_"
+"""What stands before the names of metrics where the results of other heads were given."""
 
 
 def texts_of(golds: Sequence[Document], heads: Sequence[Head]) -> list[Document]:
@@ -24,23 +28,36 @@ def given_to(head: Head, gold: Document) -> Document:
     return Document(gold.text, gold.id, chains=gold.chains if head.needs else (), query=gold.query)
 
 
-def scores_of(
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """What a head found in documents, and what stands before the names of its metrics."""
+
+    head: Head
+    prefix: str
+    found: Sequence[Document]
+
+
+def read_to_score(
     model: Backbone, heads: Sequence[Head], golds: Sequence[Document], reading: Reading, *, by_kind: bool
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Score all heads together from raw text, and those that need others once more with the gold results given.
+) -> list[Read]:
+    """Read documents with all heads together from raw text; those that need others once more, gold results given.
 
     Where those others are not among the heads, there is no raw text to score from: the gold results are given.
     `by_kind` puts the kind of the head before the name of each metric.
     """
     found = engine.read(model, heads, texts_of(golds, heads), reading)
     kinds = {head.kind for head in heads}
-    scores: dict[str, float] = {}
-    per_label: dict[str, dict[str, float]] = {}
+    reads = []
     for head in heads:
         prefix = f"{head.kind}_" if by_kind else ""
-        scores |= {f"{prefix}{k}": v for k, v in head.score(found, golds).items()}
+        reads.append(Read(head, prefix, found))
         if head.needs and kinds.issuperset(head.needs):
             given = engine.read(model, [head], [given_to(head, d) for d in golds], reading)
-            scores |= {f"{prefix}given_{k}": v for k, v in head.score(given, golds).items()}
-        per_label |= head.per_label(found, golds)
-    return {k: round(v, 4) if math.isfinite(v) else v for k, v in scores.items()}, per_label
+            reads.append(Read(head, f"{prefix}{GIVEN}", given))
+    return reads
+
+
+def scores_of(reads: Sequence[Read], golds: Sequence[Document]) -> dict[str, float]:
+    """Return the metrics of what was read, by name."""
+    scores = {f"{r.prefix}{name}": v for r in reads for name, v in r.head.score(r.found, golds).items()}
+    return {k: round(v, 4) if math.isfinite(v) else v for k, v in scores.items()}

@@ -16,6 +16,8 @@ from nlpkit.heads import HEADS, head_class, in_order
 from nlpkit.heads.base import Head, platt
 from nlpkit.heads.localised import LocalisedScorer, Sides, adaptive_threshold_loss
 from nlpkit.heads.tagging import viterbi
+from nlpkit.judging import KINDS, MISSED, RIGHT
+from nlpkit.resampling import scores_of
 from nlpkit.schemas import as_query
 from nlpkit.testing import fake_backbone
 from nlpkit.types import Document, Entity, Label
@@ -101,6 +103,23 @@ def test_it_decodes_each_window_and_scores_the_gold_as_perfect(head, backbone):
     assert all(0.0 <= value <= 1.0 for value in scores.values())
     for counts in head.per_label(golds, golds).values():
         assert all(value == 1.0 for value in counts.values())
+
+
+def test_its_tallies_are_its_scores_and_the_gold_is_judged_right(head, backbone):
+    head.eval()
+    golds = golds_of(head.kind)
+    found = engine.read(backbone, [head], bare_of(head.kind), READING)
+    tallied = scores_of(head.tallies(found, golds))
+    assert tallied
+    assert tallied == {name: head.score(found, golds)[name] for name in tallied}
+    assert all(t.n_documents == len(golds) for t in head.tallies(found, golds))
+    judged = [head.judge(gold, gold) for gold in golds]
+    assert any(judged)
+    assert all(j.kind == RIGHT for one in judged for j in one)
+    assert all(j.kind in (RIGHT, *KINDS) for p, g in zip(found, golds, strict=True) for j in head.judge(p, g))
+    missed = [j for gold in golds for j in head.judge(Document(gold.text), gold)]
+    assert [j.gold for j in missed] == [j.gold for one in judged for j in one]
+    assert {j.kind for j in missed} == {MISSED}
 
 
 def test_calibration_keeps_the_head_usable(head, backbone):

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -71,6 +72,14 @@ def emit(record: dict[str, Any]) -> None:
         line = json.dumps(record, allow_nan=False)
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def write_page(path: Path, html: str) -> None:
+    """Write a page, whole or not at all, and say so."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(html, encoding="utf-8", errors="replace")
+    part.replace(path)
+    note(f"wrote {path}")
 
 
 def show(text: str = "") -> None:

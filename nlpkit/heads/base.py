@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
 from nlpkit.errors import RecipeError
+from nlpkit.judging import Judgement
+from nlpkit.resampling import Tally
 from nlpkit.text import Window
 from nlpkit.types import Document, Entity
 
@@ -80,6 +82,14 @@ class Head(Protocol):
         """Return the metrics of this kind of task."""
         ...
 
+    def tallies(self, predicted: Sequence[Document], golds: Sequence[Document]) -> list[Tally]:
+        """Return the metrics that are made of sums over documents, so that they can be scored on other draws."""
+        ...
+
+    def judge(self, predicted: Document, gold: Document) -> list[Judgement]:
+        """Return what is right and wrong in one document, finding by finding."""
+        ...
+
     def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
         """Return the metrics of each label."""
         ...
@@ -98,6 +108,15 @@ class Choosy(Protocol):
 
     def worth(self, window: Window, gold: Document, draw: float) -> bool:
         """Say whether to train on a window. `draw` is this window's random number from 0 to 1."""
+        ...
+
+
+@runtime_checkable
+class Thresholded(Protocol):
+    """A head that reports only what is likely enough."""
+
+    def report_from(self, least: float) -> None:
+        """Report from this score on, in place of the thresholds chosen in training."""
         ...
 
 

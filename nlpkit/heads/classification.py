@@ -30,7 +30,9 @@ from nlpkit.heads.labelling import (
     with_scores,
     without,
 )
-from nlpkit.metrics import Counts, accuracy, label_counts, label_names, macro_f1, recall_at_precision, total
+from nlpkit.judging import Judgement, judge_labels
+from nlpkit.metrics import Counts, label_counts, label_names, recall_at_precision
+from nlpkit.resampling import Tally, counted_by_label, means, scores_of
 from nlpkit.text import Window
 from nlpkit.types import Document, Label
 
@@ -230,20 +232,38 @@ class ClassificationHead(nn.Module):
         and `oos_recall_at_p90` is the recall of the outside ones at the score with a precision of at least 0.9
         that gives the highest; macro F1 is still over all. Texts without a gold label do not count, unless `multi`.
         """
-        documents = [(p, g) for p, g in zip(predicted, golds, strict=True) if self.multi or self.kind in g.labels]
-        pairs = [(label_names(p, self.kind), label_names(g, self.kind)) for p, g in documents]
-        counts = label_counts(pairs).values()
-        scores = {"accuracy": accuracy(pairs), "macro_f1": macro_f1(counts)}
-        if self.multi:
-            return scores | {"micro_f1": total(counts).f1}
-        outside = frozenset({self.outside})
-        if any(gold == outside for _, gold in pairs):
-            scored = [
-                (self._outside_score(p), gold == outside) for (p, _), (_, gold) in zip(documents, pairs, strict=True)
-            ]
-            scores["accuracy"] = accuracy([pair for pair in pairs if pair[1] != outside])
+        scores = scores_of(self.tallies(predicted, golds))
+        scored = [
+            (self._outside_score(p), self._is_outside(g))
+            for p, g in zip(predicted, golds, strict=True)
+            if self.kind in g.labels
+        ]
+        if not self.multi and any(outside for _, outside in scored):
             scores["oos_recall_at_p90"] = recall_at_precision(scored, _PRECISION)
         return scores
+
+    def tallies(self, predicted: Sequence[Document], golds: Sequence[Document]) -> list[Tally]:
+        """Return accuracy and F1 as sums over documents; the recall of texts from outside is no such sum."""
+        pairs = [(label_names(p, self.kind), label_names(g, self.kind)) for p, g in zip(predicted, golds, strict=True)]
+        known = [self.multi or self.kind in g.labels for g in golds]
+        inside = [k and (self.multi or not self._is_outside(g)) for k, g in zip(known, golds, strict=True)]
+        by_label = [label_counts([pair]) if k else {} for pair, k in zip(pairs, known, strict=True)]
+        return [
+            means({"accuracy": [found == true for found, true in pairs]}, inside),
+            counted_by_label(by_label, micro="micro_f1" if self.multi else ""),
+        ]
+
+    def judge(self, predicted: Document, gold: Document) -> list[Judgement]:
+        """Return whether the label is right (`multi`: which labels are)."""
+        found, true = predicted.labels.get(self.kind), gold.labels.get(self.kind)
+        return judge_labels("label", found, true, multi=self.multi)
+
+    def report_from(self, least: float) -> None:
+        """Report labels of this probability or more, in place of the thresholds chosen in training (`multi`)."""
+        self.thresholds = (least,) * len(self.labels)
+
+    def _is_outside(self, gold: Document) -> bool:
+        return label_names(gold, self.kind) == {self.outside}
 
     def _outside_score(self, document: Document) -> float:
         return float(document.metadata.get(OUTSIDE, self.outside in label_names(document, self.kind)))

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from nlpkit.backbone import Hidden
 from nlpkit.errors import DataError
 from nlpkit.heads.base import check_options, feed_forward, in_core
-from nlpkit.metrics import Counts, accuracy, label_names, total
+from nlpkit.judging import Judgement, judge_labels, judge_values
+from nlpkit.metrics import Counts, label_names, total
+from nlpkit.resampling import Tally, counted, means, scores_of
 from nlpkit.schemas import DONT_CARE, Item, items_of
 from nlpkit.text import Window
 from nlpkit.types import Document, Entity, Label
@@ -253,17 +255,33 @@ class DialogueHead(nn.Module):
         the gold state is that of `metadata["state"]` (names -> acceptable values), else what the gold turns give.
         Turns are those of a conversation where `metadata["conversation"]` is the same, in the order given.
         """
+        return scores_of(self.tallies(predicted, golds))
+
+    def tallies(self, predicted: Sequence[Document], golds: Sequence[Document]) -> list[Tally]:
+        """Return the metrics of turns as sums over turns."""
         pairs = list(zip(predicted, golds, strict=True))
-        intents = [(label_names(p, self.kind), label_names(g, self.kind)) for p, g in pairs if self.kind in g.labels]
-        requests = total(_counts(label_names(p, REQUESTED), label_names(g, REQUESTED)) for p, g in pairs)
-        values = total(_counts(frozenset(given(p).items()), frozenset(given(g).items())) for p, g in pairs)
-        right = joint_goals(predicted, golds)
-        return {
-            "intent_accuracy": accuracy(intents),
-            "requested_f1": requests.f1,
-            "value_f1": values.f1,
-            "joint_goal_accuracy": sum(right) / len(right) if right else 0.0,
-        }
+        intents = [label_names(p, self.kind) == label_names(g, self.kind) for p, g in pairs]
+        requests = [_counts(label_names(p, REQUESTED), label_names(g, REQUESTED)) for p, g in pairs]
+        values = [_counts(frozenset(given(p).items()), frozenset(given(g).items())) for p, g in pairs]
+        return [
+            means({"intent_accuracy": intents}, [self.kind in g.labels for g in golds]),
+            counted(requests, prefix="requested_", scores=("f1",)),
+            counted(values, prefix="value_", scores=("f1",)),
+            means({"joint_goal_accuracy": joint_goals(predicted, golds)}),
+        ]
+
+    def judge(self, predicted: Document, gold: Document) -> list[Judgement]:
+        """Return whether the intent is right, and which requests and values are."""
+        found, true = predicted.labels, gold.labels
+        return [
+            *judge_labels("intent", found.get(self.kind), true.get(self.kind)),
+            *judge_labels("requests", found.get(REQUESTED), true.get(REQUESTED), multi=True),
+            *judge_values("values", given(predicted), given(gold)),
+        ]
+
+    def report_from(self, least: float) -> None:
+        """Report requests of this probability or more, in place of the threshold chosen in training."""
+        self.threshold = least
 
     def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
         """Return precision, recall and F1 of the values of each slot."""

@@ -15,7 +15,9 @@ from torch import Tensor
 from nlpkit.backbone import Hidden
 from nlpkit.heads.base import in_core
 from nlpkit.heads.tagging import Tagger, without_overlaps
+from nlpkit.judging import ENTITIES, Judgement, judge_spans
 from nlpkit.metrics import entity_counts, total
+from nlpkit.resampling import Tally, counted, scores_of
 from nlpkit.text import Window
 from nlpkit.types import Document
 
@@ -111,8 +113,15 @@ class NerHead(Tagger):
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return micro precision, recall and F1 of entities, strict in characters and type."""
-        counts = total(entity_counts(p, self.gold(g)) for p, g in zip(predicted, golds, strict=True))
-        return counts.to_dict()
+        return scores_of(self.tallies(predicted, golds))
+
+    def tallies(self, predicted: Sequence[Document], golds: Sequence[Document]) -> list[Tally]:
+        """Return precision, recall and F1 of entities as sums over documents."""
+        return [counted([entity_counts(p, self.gold(g)) for p, g in zip(predicted, golds, strict=True)])]
+
+    def judge(self, predicted: Document, gold: Document) -> list[Judgement]:
+        """Return which entities are right, and what is wrong with the others."""
+        return judge_spans(ENTITIES, predicted.entities, self.gold(gold).entities)
 
     def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
         """Return precision, recall and F1 of each entity type."""

@@ -21,7 +21,9 @@ from torch import Tensor, nn
 from nlpkit.backbone import Hidden
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.heads.base import check_options, feed_forward, platt
-from nlpkit.metrics import answer_exact, answer_f1, answer_scores, reads_by_character
+from nlpkit.judging import Judgement, judge_answer
+from nlpkit.metrics import answer_exact, answer_f1, answer_scores, answer_values, reads_by_character
+from nlpkit.resampling import Tally, means
 from nlpkit.text import Window
 from nlpkit.types import Answer, Document
 
@@ -216,6 +218,18 @@ class QaHead(nn.Module):
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return `exact` and `f1` of the best answers, as the scorers of SQuAD and, for Chinese, of CMRC do."""
         return answer_scores(predicted, golds)
+
+    def tallies(self, predicted: Sequence[Document], golds: Sequence[Document]) -> list[Tally]:
+        """Return `exact` and `f1` as sums over documents."""
+        return [means(answer_values(predicted, golds))]
+
+    def judge(self, predicted: Document, gold: Document) -> list[Judgement]:
+        """Return whether the best answer is right."""
+        return judge_answer(predicted, gold)
+
+    def report_from(self, least: float) -> None:
+        """Give a best answer of this score or more, in place of the threshold chosen in training."""
+        self.threshold = least
 
     def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
         """Return the metrics of the questions that have an answer, and of those that have none."""

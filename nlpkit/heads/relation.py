@@ -26,7 +26,9 @@ from nlpkit.heads.directed import DirectedScorer, best_directed, directed_labels
 from nlpkit.heads.labelling import best_threshold
 from nlpkit.heads.localised import LocalisedScorer, adaptive_threshold_loss
 from nlpkit.heads.pairs import Evidence, Pairs, first_mention, merged_relations, pairs_of, sentences_of
-from nlpkit.metrics import Counts, macro_f1, total, triple_counts
+from nlpkit.judging import Judgement, judge_relations
+from nlpkit.metrics import Counts, total, triple_counts
+from nlpkit.resampling import Tally, counted, counted_by_label, scores_of
 from nlpkit.text import Window
 from nlpkit.types import Chain, Document, Entity, Mention, Relation, Span
 
@@ -335,22 +337,36 @@ class RelationHead(nn.Module):
         `macro_f1`, the mean over the relations, a wrong direction counting as wrong: the official score of SemEval-2010
         task 8, (9+1)-way with directionality.
         """
+        return scores_of(self.tallies(predicted, golds))
+
+    def tallies(self, predicted: Sequence[Document], golds: Sequence[Document]) -> list[Tally]:
+        """Return the metrics of triples as sums over documents."""
         pairs = list(zip(predicted, golds, strict=True))
-        scores = total(triple_counts(p, g) for p, g in pairs).to_dict()
-        scores["boundary_f1"] = total(triple_counts(p, g, typed=False) for p, g in pairs).f1
+        found = [
+            counted([triple_counts(p, g) for p, g in pairs]),
+            counted([triple_counts(p, g, typed=False) for p, g in pairs], prefix="boundary_", scores=("f1",)),
+        ]
         if self.exclusive:
-            scores["macro_f1"] = macro_f1(self._counts(predicted, golds).values())
-        return scores
+            found.append(counted_by_label([self._by_label(p, g) for p, g in pairs], self.labels))
+        return found
+
+    def judge(self, predicted: Document, gold: Document) -> list[Judgement]:
+        """Return which relations are right, and what is wrong with the others."""
+        return judge_relations(predicted, gold)
+
+    def report_from(self, least: float) -> None:
+        """Report relations of this probability or more, in place of the threshold chosen in training."""
+        self.threshold = max(least, _FLOOR)
 
     def per_label(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, dict[str, float]]:
         """Return precision, recall and F1 of each relation, from raw text."""
-        return {label: counts.to_dict() for label, counts in self._counts(predicted, golds).items()}
+        counts = [self._by_label(p, g) for p, g in zip(predicted, golds, strict=True)]
+        return {label: total(c[label] for c in counts if label in c).to_dict() for label in self.labels}
 
-    def _counts(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, Counts]:
-        pairs = list(zip(predicted, golds, strict=True))
-        return {
-            label: total(triple_counts(_only(p, label), _only(g, label)) for p, g in pairs) for label in self.labels
-        }
+    def _by_label(self, predicted: Document, gold: Document) -> dict[str, Counts]:
+        """Count the triples of each relation that is found or gold in a document."""
+        there = {r.label for d in (predicted, gold) for r in d.relations} & set(self.labels)
+        return {label: triple_counts(_only(predicted, label), _only(gold, label)) for label in there}
 
     def calibrate(self, predict: Callable[[], list[Document]], golds: Sequence[Document]) -> None:
         """Fit probabilities to how often triples are right, and choose the threshold with the best F1."""

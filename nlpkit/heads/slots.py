@@ -20,7 +20,9 @@ from nlpkit.errors import DataError
 from nlpkit.heads.base import check_options, in_core
 from nlpkit.heads.labelling import Pool, averaged, check_labels, sharpness, softmax, with_scores, without
 from nlpkit.heads.tagging import Tagger, without_overlaps
-from nlpkit.metrics import Counts, accuracy, entity_counts, label_counts, label_names, total
+from nlpkit.judging import SLOTS, Judgement, judge_labels, judge_spans
+from nlpkit.metrics import Counts, entity_counts, label_counts, label_names, total
+from nlpkit.resampling import Tally, counted, means, scores_of
 from nlpkit.text import Window
 from nlpkit.types import Document, Label
 
@@ -151,12 +153,21 @@ class SlotsHead(Tagger):
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return micro F1 of slots, strict in characters and kind, and the accuracy of intents where gold has one."""
+        return scores_of(self.tallies(predicted, golds))
+
+    def tallies(self, predicted: Sequence[Document], golds: Sequence[Document]) -> list[Tally]:
+        """Return F1 of slots and the accuracy of intents as sums over documents."""
         documents = list(zip(predicted, golds, strict=True))
-        known = [(p, g) for p, g in documents if self.kind in g.labels]
-        return {
-            "slot_f1": total(self._slot_counts(p, g) for p, g in documents).f1,
-            "intent_accuracy": accuracy([(label_names(p, self.kind), label_names(g, self.kind)) for p, g in known]),
-        }
+        right = [label_names(p, self.kind) == label_names(g, self.kind) for p, g in documents]
+        return [
+            counted([self._slot_counts(p, g) for p, g in documents], prefix="slot_", scores=("f1",)),
+            means({"intent_accuracy": right}, [self.kind in g.labels for g in golds]),
+        ]
+
+    def judge(self, predicted: Document, gold: Document) -> list[Judgement]:
+        """Return which slots are right, what is wrong with the others, and whether the intent is right."""
+        slots = judge_spans(SLOTS, predicted.slots, self.gold(gold).slots)
+        return slots + judge_labels("intent", predicted.labels.get(self.kind), gold.labels.get(self.kind))
 
     def _slot_counts(self, predicted: Document, gold: Document, label: str | None = None) -> Counts:
         """Count slots with the same characters and the same kind; those of one kind alone if `label` is given."""
