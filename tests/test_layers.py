@@ -28,7 +28,7 @@ LAYERS = [
     {"names", "search", "zeroshot", "combining", "constraints", "fluency", "safety"},
     {"pronouns", "answering", "epithets"},
     {"chains", "cues"},
-    {"data"},
+    {"data", "domain"},
     {"embedded", "passes", "pieces"},
     {"gguf"},
     {"pretrained"},
@@ -36,23 +36,23 @@ LAYERS = [
     {"heads"},
     {"engine", "trunks", "logits", "streaming", "perplexity"},
     {"checkpoint"},
-    {"scoring"},
+    {"scoring", "packing"},
     {"dialogue"},
     {"objectives", "responses", "writer"},
     {"training", "kit", "generate", "incontext"},
     {"written", "phrasing"},
     {"evaluation"},
-    {"loading"},
+    {"loading", "hub"},
     {"comparing"},
     {"cli"},
 ]
 """A room imports from its own layer and those above it in this list; `graph` stands beside them."""
 
 MAY_IMPORT = {
-    room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room in ("cli", "dialogue") else set())
+    room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room in ("cli", "dialogue", "packing") else set())
     for level, layer in enumerate(LAYERS)
     for room in layer
-} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "text", "names", "chains", "epithets"}}
+} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "text", "names", "chains", "domain", "epithets"}}
 
 DOORS = {
     "transformers": {
@@ -75,6 +75,7 @@ DOORS = {
     "faiss": {"search"},
     "sklearn": {"zeroshot"},
     "datasets": {"data"},
+    "huggingface_hub": {"hub"},
     "matplotlib": {"comparing"},
     "llguidance": {"constraints", "writer"},
     "pydantic": {"constraints"},
