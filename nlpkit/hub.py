@@ -24,6 +24,8 @@ from nlpkit.packing.contents import FILES, MANIFEST, Pack, opened, write
 
 _WANTED = [MANIFEST, "README.md", *(f"adapters/*/{file}" for file in sorted(FILES))]
 """What a pack may hold: nothing else of a repository is taken."""
+_HTTP: type[Exception] = HfHubHTTPError.__bases__[0]
+"""What the HTTP library of the hub's client raises where no answer comes; which library that is depends on it."""
 
 
 def push(path: str | Path, repository: str, *, private: bool = False, any_licence: bool = False) -> str:
@@ -99,10 +101,6 @@ def _told(repository: str) -> Iterator[None]:
         yield
     except HFValidationError as e:
         raise InputError(f"{repository!r} is no name of a repository; give OWNER/NAME ({e})") from e
-    except (OfflineModeIsEnabled, LocalEntryNotFoundError, ConnectionError) as e:
-        raise InputError(
-            f"the hub cannot be reached for {repository!r}: {e}; unset HF_HUB_OFFLINE, or try later"
-        ) from e
     except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as e:
         raise InputError(
             f"the hub has no {repository!r} for you, or not that revision; check the name, or log in: hf auth login"
@@ -110,4 +108,8 @@ def _told(repository: str) -> Iterator[None]:
     except HfHubHTTPError as e:
         raise InputError(
             f"the hub refuses {repository!r}: {e}; log in with a token that may write: hf auth login"
+        ) from e
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError, ConnectionError, _HTTP) as e:
+        raise InputError(
+            f"the hub cannot be reached for {repository!r}: {e}; unset HF_HUB_OFFLINE, or try later"
         ) from e

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 
 LAYERS = [
     {"errors", "heap", "quick", "runstate"},
-    {"types", "tables"},
+    {"types", "tables", "spacydoc"},
     {
         "lexicon",
         "recipes",
@@ -43,7 +43,7 @@ LAYERS = [
     {"written", "phrasing"},
     {"evaluation"},
     {"loading", "hub"},
-    {"comparing"},
+    {"comparing", "spacy_component"},
     {"cli"},
 ]
 """A room imports from its own layer and those above it in this list; `graph` stands beside them."""
@@ -71,7 +71,7 @@ DOORS = {
     "peft": {"adapters"},
     "networkx": {"graph"},
     "sqlite3": {"graph"},
-    "spacy": {"types", "data"},
+    "spacy": {"types", "spacydoc", "spacy_component", "data"},
     "faiss": {"search"},
     "sklearn": {"zeroshot"},
     "datasets": {"data"},
