@@ -441,6 +441,7 @@ def test_the_command_checks_what_it_built(spec, tmp_path):
     assert run("pack", "check", tmp_path / "births").exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_pack_goes_to_the_hub_and_back(spec, tmp_path):
     build(spec, pack := tmp_path / "births.pack")
     with fake_hub() as hub:
