@@ -10,6 +10,7 @@ what relations cost beside.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,7 @@ from typing import Any
 import spacy
 import torch
 from _report import Row, options, ratio, show, timed, write
+from spacy.language import Language
 from throughput import passages
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
@@ -59,14 +61,14 @@ def main() -> None:
         if other in seconds:
             rows.append(Row(f"{first} against {other}", *_spread(ratio(seconds[first], seconds[other]))))
     show("spaCy pipelines, entities", rows)
-    write("spacy_pipe", rows, f"2WikiMultihopQA passages (Wikipedia), the first {n}; spaCy {spacy.__version__}")
+    write("spacy_pipe", rows, f"2WikiMultihopQA passages (Wikipedia), the first {n}; spaCy {version('spacy')}")
 
 
 def _spread(found: tuple[float, float | None]) -> tuple[float, str, None, float | None]:
     return found[0], "x", None, found[1]
 
 
-def ours(kit: nlpkit.Kit) -> spacy.Language:
+def ours(kit: nlpkit.Kit) -> Language:
     """Return a blank pipeline with the component, whose kit is loaded already."""
     nlp = spacy.blank("en")
     component = nlp.add_pipe("nlpkit")
@@ -75,12 +77,12 @@ def ours(kit: nlpkit.Kit) -> spacy.Language:
     return nlp
 
 
-def piped(nlp: spacy.Language, texts: Sequence[str]) -> Callable[[], list[Any]]:
+def piped(nlp: Language, texts: Sequence[str]) -> Callable[[], list[Any]]:
     """Return what puts the texts through a pipeline."""
     return lambda: list(nlp.pipe(texts))
 
 
-def curated(folder: Path) -> spacy.Language:
+def curated(folder: Path) -> Language:
     """Return a blank pipeline with spaCy's own transformer of the same shape, and its ner."""
     config = AutoConfig.from_pretrained(folder)
     nlp = spacy.blank("en")
