@@ -25,7 +25,8 @@ from nlpkit.engine import Reading
 from nlpkit.errors import AdapterError, InputError, RecipeError
 from nlpkit.heads import HEADS
 from nlpkit.packing.building import build
-from nlpkit.packing.contents import MANIFEST, check, is_closed, is_pack, opened
+from nlpkit.packing.checking import check
+from nlpkit.packing.contents import MANIFEST, is_closed, is_pack, opened
 from nlpkit.recipes import AdapterSpec
 from nlpkit.testing import fake_backbone
 from nlpkit.types import Answer, Chain, Document, Entity, Label, Mention, Relation
@@ -154,8 +155,8 @@ def test_what_must_not_be_handed_on_is_packed_only_on_demand(spec, tmp_path):
     with pytest.raises(AdapterError, match=r"births has the licence 'non-commercial'.*--any-licence"):
         build(spec, tmp_path / "x.pack")
     build(spec, tmp_path / "x.pack", any_licence=True)
-    assert "births has the licence 'non-commercial'" in checked(tmp_path / "x.pack").faults[0]
-    assert not checked(tmp_path / "x.pack", any_licence=True).faults
+    assert "births has the licence 'non-commercial'" in check(tmp_path / "x.pack").faults[0]
+    assert not check(tmp_path / "x.pack", any_licence=True).faults
 
 
 def test_a_pack_has_one_backbone(spec, tmp_path):
@@ -180,11 +181,6 @@ def test_what_is_no_pack_is_not_written_over(spec, tmp_path):
     build(spec, tmp_path / "x.pack")
     build(spec, tmp_path / "x.pack")
     assert not [p for p in tmp_path.iterdir() if p.name.endswith(".part")]
-
-
-def checked(pack, **settings):
-    """Check a pack without looking for its backbone, which no name stands for."""
-    return check(pack, **settings)
 
 
 # Damage

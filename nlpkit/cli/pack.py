@@ -38,9 +38,9 @@ def check(
     pack: Path = typer.Argument(help="The pack: a folder or a file."), any_licence: bool = _ANY, json: bool = _JSON
 ) -> None:
     """Check a pack's files, licences and whether it loads; exit status 1 where something is at fault."""
-    from nlpkit.packing import contents
+    from nlpkit.packing import checking
 
-    report = contents.check(pack, any_licence=any_licence)
+    report = checking.check(pack, any_licence=any_licence)
     if json:
         emit(report.to_dict())
     else:

@@ -22,7 +22,7 @@ from typing import Any
 from nlpkit import checkpoint
 from nlpkit.data.files import FREE, RATIO, load_json
 from nlpkit.domain import Domain
-from nlpkit.errors import AdapterError, DataError, InputError, ModelError, RecipeError
+from nlpkit.errors import AdapterError, DataError, InputError, RecipeError
 from nlpkit.tables import read
 
 FORMAT = 1
@@ -90,27 +90,6 @@ class Pack:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a check of a pack found: `faults` keep it from being used or handed on, `notes` do not.
-
-    `sha256` is that of the manifest, which holds those of all files: two packs with the same one are the same.
-    """
-
-    pack: str
-    title: str = ""
-    sha256: str = ""
-    backbone: str = ""
-    adapters: tuple[PackedAdapter, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    faults: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON types."""
-        return asdict(self)
-
-
 def is_closed(licence: str) -> bool:
     """Tell whether a licence forbids handing something on, or does not say that one may."""
     return _CLOSED.search(licence.strip()) is not None
@@ -132,54 +111,10 @@ def opened(path: str | Path) -> Iterator[Pack]:
         AdapterError: it is no pack, damaged, changed since it was built, or written by a newer version.
 
     """
-    with _unchecked(Path(path)) as pack:
-        for fault in _faults(pack):
+    with unchecked(Path(path)) as pack:
+        for fault in faults(pack):
             raise AdapterError(f"{path}: {fault}; {_NEXT}")
         yield pack
-
-
-def check(path: str | Path, *, any_licence: bool = False) -> Report:
-    """Check a pack: its files against their hashes, its licences, and whether its adapters load.
-
-    Args:
-        path: the pack.
-        any_licence: whether adapters may be in it that must not be handed on.
-
-    Raises:
-        InputError: there is no pack.
-
-    """
-    if not is_pack(path):
-        raise InputError(f"{path} is no pack: neither a folder with a {MANIFEST} nor a zip of one")
-    report = Report(str(path))
-    try:
-        with _unchecked(Path(path)) as pack:
-            report = replace(
-                report,
-                title=pack.title,
-                sha256=sha256(pack.folder / MANIFEST),
-                backbone=f"{pack.backbone.name} (SHA-256 {pack.backbone.sha256[:12]}...)",
-                adapters=pack.adapters,
-                versions=pack.versions,
-                notes=tuple(_notes(pack)),
-            )
-            faults = list(_faults(pack))
-            if not faults:
-                _load(pack)
-            if not any_licence:
-                faults += [
-                    f"{a.name} has the licence {a.licence!r}: keep it to yourself" for a in pack.adapters if a.closed
-                ]
-    except ModelError as e:
-        faults = [str(e)]
-    return replace(report, faults=tuple(faults))
-
-
-def _load(pack: Pack) -> None:
-    """Load the adapters onto one backbone, as a kit does."""
-    adapted = None
-    for adapter in pack.adapters:
-        adapted = checkpoint.load(pack.folder / adapter.folder, adapted).adapted
 
 
 def write(folder: Path, out: Path) -> None:
@@ -235,7 +170,13 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def _unchecked(path: Path) -> Iterator[Pack]:
+def unchecked(path: Path) -> Iterator[Pack]:
+    """Open a pack as it is, whatever its files hold.
+
+    Raises:
+        AdapterError: it has no manifest that can be read.
+
+    """
     if path.is_dir():
         yield _manifest(path, path)
         return
@@ -286,7 +227,7 @@ def _manifest(folder: Path, source: Path) -> Pack:
         raise AdapterError(f"{source} is damaged ({e}); {_NEXT}") from e
 
 
-def _faults(pack: Pack) -> Iterator[str]:
+def faults(pack: Pack) -> Iterator[str]:
     """Yield what is wrong with a pack's files, and where its manifest says other things than its adapters do."""
     for name, wanted in pack.files.items():
         path = pack.folder / name
@@ -306,11 +247,3 @@ def _faults(pack: Pack) -> Iterator[str]:
             said = account["recipe"]["name"], account["recipe"]["licence"], account["backbone"]["sha256"]
             if said != (adapter.name, adapter.licence, pack.backbone.sha256):
                 yield f"{MANIFEST} says of {adapter.name} another name, licence or backbone than its own account"
-
-
-def _notes(pack: Pack) -> Iterator[str]:
-    there = {p.relative_to(pack.folder).as_posix() for p in pack.folder.rglob("*") if p.is_file()}
-    if more := sorted(name for name in there - set(pack.files) - {MANIFEST} if not name.startswith(".")):
-        yield f"{len(more)} files are not listed and not used: {', '.join(more[:5])}"
-    if is_closed(pack.licence):
-        yield f"the pack itself has the licence {pack.licence!r}"
