@@ -34,8 +34,8 @@ LABELS = ("LOC", "MISC", "NUM", "ORG", "PER", "TIME")
 def main() -> None:
     """Measure and write benchmarks/results/spacy_pipe.json."""
     parser = options(__doc__, "a tenth of the texts, one round")
-    parser.add_argument("--texts", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--texts", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     n, rounds = (arguments.texts // 10, 1) if arguments.quick else (arguments.texts, arguments.rounds)
     texts = passages(arguments.data / "corpora" / "wikipedia_2wiki" / "passages.jsonl.gz", n)
