@@ -30,7 +30,7 @@ def ask(
         [],
         "--adapter",
         "-a",
-        help="The adapter or pack that the graph was built with: it may know names and relations.",
+        help="The adapter or pack that the graph was built with; again for more.",
     ),
     plan: bool = typer.Option(False, "--plan", help="Show the plan that was followed."),
     json: bool = typer.Option(False, "--json", help="One JSON object a line, and nothing else."),
