@@ -148,7 +148,7 @@ def locate(adapter: str | Path) -> Path:
     if ".." not in path.parts and (shipped / ACCOUNT).is_file():
         return shipped
     known = ", ".join(shipped_names()) or "none"
-    raise AdapterError(f"no adapter {str(adapter)!r}; allowed: a folder, or a shipped name: {known}")
+    raise AdapterError(f"no adapter {str(adapter)!r}; allowed: a folder, a pack, or a shipped name: {known}")
 
 
 def shipped_names() -> list[str]:

@@ -15,6 +15,7 @@ from nlpkit.adapters import Adapted
 from nlpkit.checkpoint import Task
 from nlpkit.combining import combined, documents_of
 from nlpkit.dialogue import Dialogue, Graph, Schema, State
+from nlpkit.domain import Domain
 from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
 from nlpkit.replies import Act
@@ -50,6 +51,7 @@ class Kit:
         adapted: the backbone with its adapters.
         tasks: the loaded tasks, by name.
         shown: tasks without training, which a decoder is shown in its prompt, by name.
+        domain: what is known of the texts' domain, None but in a kit from a pack; findings are sifted by it.
 
     """
 
@@ -57,6 +59,7 @@ class Kit:
         self.adapted = adapted
         self.tasks: dict[str, Task] = {}
         self.shown: dict[str, Shown] = {}
+        self.domain: Domain | None = None
 
     def add(self, task: Task) -> None:
         """Take a task up; its adapter is on this kit's backbone already."""
@@ -119,7 +122,10 @@ class Kit:
         read_whole = [combined(document, parts) for document, parts in zip(documents, found, strict=True)]
         for name in dict.fromkeys(name for name in names if name in self.shown):
             read_whole = self.shown[name].read(read_whole)
-        return read_whole
+        return self._sifted(read_whole)
+
+    def _sifted(self, documents: list[Document]) -> list[Document]:
+        return documents if self.domain is None else [self.domain.sifted(document) for document in documents]
 
     def mixed(self, texts: Sequence[str] | Sequence[Document], tasks: Sequence[str]) -> list[Document]:
         """Read each text for one task of its own, in batches that mix the adapters row by row.
@@ -147,7 +153,7 @@ class Kit:
                 numbers, engine.read_mixed(self.adapted, [wanted[n] for n in numbers], bare), strict=True
             ):
                 found[n].append((chosen[n].name, document))
-        return [combined(document, parts) for document, parts in zip(documents, found, strict=True)]
+        return self._sifted([combined(document, parts) for document, parts in zip(documents, found, strict=True)])
 
     def _task(self, name: str) -> Task:
         if name not in self.tasks:
@@ -286,7 +292,7 @@ class Kit:
             heads = [head for head in task.heads if head.kind == kind]
             if heads:
                 job = engine.Job(task.name, heads, task.reading)
-                return lambda documents: engine.read_together(self.adapted, [job], documents)[0]
+                return lambda documents: self._sifted(engine.read_together(self.adapted, [job], documents)[0])
         for shown in self.shown.values():
             if shown.kind == kind:
                 return shown.read
@@ -308,7 +314,8 @@ class Kit:
 
         Args:
             texts: one text, or several.
-            labels: two or more labels in words, or {label: description}, "" where there is none.
+            labels: two or more labels in words, or {label: description}, "" where there is none; a kit from a pack
+                knows the pack's descriptions.
 
         Returns:
             A label for one text, a list for several. Scores are those of the embedded default backbone (see
@@ -320,6 +327,7 @@ class Kit:
         """
         measured = self.adapted.backbone.fingerprint == EMBEDDED["default"].sha256
         temperature = zeroshot.TEMPERATURE if measured else None
+        labels = self.domain.described(labels) if self.domain else labels
         return zeroshot.classify(self.embed, texts, labels, temperature=temperature)
 
     @overload

@@ -16,6 +16,7 @@ from nlpkit.heads.base import Head
 from nlpkit.incontext.classification import Classification
 from nlpkit.incontext.extraction import Extraction
 from nlpkit.kit import Kit
+from nlpkit.packing.contents import is_pack, opened
 
 DEFAULT_PACK = "relation/wikipedia"
 """The shipped adapter that `load()` takes: entities and relations of encyclopaedic English, in one pass."""
@@ -38,7 +39,8 @@ def load(
 
     Args:
         names: adapter folders, names of shipped adapters ("relation/wikipedia"), or kinds of task ("ner", "relation"),
-            for which the default pack's heads are taken. None: the default pack.
+            for which the default pack's heads are taken; one may be a pack that `nlpkit pack build` made. None: the
+            default pack.
         backbone: a name or a loaded Backbone; by default the one that the first adapter was trained on, and "smollm2"
             where labels are given.
         labels: in words, or each with a description; for "slots" {"intents": [...], "slots": [...]}, for "qa" none: [].
@@ -48,13 +50,29 @@ def load(
         adapter: an adapter that was trained to read such prompts (see `nlpkit.incontext.teaching`): its folder or name.
 
     Raises:
-        AdapterError: a name that is neither, or an adapter that does not fit the backbone.
+        AdapterError: a name that is none of these, an adapter that does not fit the backbone, or a damaged pack.
         BackboneError: the backbone cannot be had.
         InputError: labels or examples that cannot be, or for a task that cannot be shown.
 
     """
     if labels is not None:
         return _shown(names, backbone, labels, examples, k, adapter)
+    packs = [name for name in names if is_pack(name)]
+    if len(packs) > 1:
+        raise InputError(
+            f"{', '.join(packs)} are {len(packs)} packs; a kit has one domain: load one, or build one of both"
+        )
+    if not packs:
+        return _trained(names, backbone)
+    with opened(packs[0]) as pack:
+        folders = (str(pack.folder / packed.folder) for packed in pack.adapters)
+        kit = _trained((*folders, *(name for name in names if name != packs[0])), backbone)
+    kit.domain = pack.domain
+    return kit
+
+
+def _trained(names: Sequence[str], backbone: str | Backbone | None) -> Kit:
+    """Return a kit with trained tasks."""
     wanted: dict[str, list[str]] = {}
     for name in names or (DEFAULT_PACK,):
         kinds = wanted.setdefault(DEFAULT_PACK if name in HEADS else str(name), [])

@@ -20,7 +20,7 @@ class Rule:
     holds: Callable[[Any], bool]
 
 
-_UNIT = Rule("from 0 to 1", lambda v: 0 <= v <= 1)
+_SCORE = Annotated[float, Rule("a number from 0 to 1", lambda v: 0 <= v <= 1)]
 
 
 def read(cls: type[T], table: Any, source: str, where: str) -> T:
@@ -64,23 +64,16 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
 
 
 def _mapping(hint: Any, value: Any, source: str, key: str) -> dict[str, Any]:
-    """Read a free table: goals (scores from 0 to 1), inputs (strings), or options (a table for each head)."""
+    """Read a table with free keys, such as goals (scores from 0 to 1); of options each is a table for its head."""
     if not isinstance(value, Mapping):
         raise wrong(source, key, value, "a table")
-    if hint is str:
-        for name, inner in value.items():
-            if not isinstance(inner, str):
-                raise wrong(source, f"{key}.{name}", inner, "a string")
-        return dict(value)
-    if hint is not float:
+    if hint == Mapping[str, Any]:
         for name, inner in value.items():
             if not isinstance(inner, Mapping):
                 raise wrong(source, f"{key}.{name}", inner, "a table")
         return {name: dict(inner) for name, inner in value.items()}
-    for name, inner in value.items():
-        if _typed(float, inner) is MISSING or not _UNIT.holds(inner):
-            raise wrong(source, f"{key}.{name}", inner, f"a number {_UNIT.says}")
-    return {name: float(inner) for name, inner in value.items()}
+    hint = _SCORE if hint is float else hint
+    return {name: _value(hint, inner, source, f"{key}.{name}") for name, inner in value.items()}
 
 
 def _typed(hint: Any, value: Any) -> Any:
@@ -91,8 +84,8 @@ def _typed(hint: Any, value: Any) -> Any:
     if hint is float and type(value) in (int, float) and value == value and abs(value) != float("inf"):
         return float(value)
     if get_origin(hint) is tuple:
-        whole = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        return tuple(value) if whole else MISSING
+        items = [_typed(get_args(hint)[0], item) for item in value] if isinstance(value, list | tuple) else [MISSING]
+        return MISSING if any(item is MISSING for item in items) else tuple(items)
     # type(), not isinstance(): true is no integer in TOML.
     return value if hint is not float and type(value) is hint else MISSING
 
@@ -101,6 +94,8 @@ def _says(hint: Any) -> str:
     known: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
     if isinstance(hint, UnionType):
         return " or ".join(_says(option) for option in get_args(hint) if option is not type(None))
+    if hint == tuple[tuple[str, ...], ...]:
+        return "a list of lists of strings"
     return known.get(hint, "a list of strings")
 
 

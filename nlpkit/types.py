@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from nlpkit.errors import InputError, MissingExtraError
+from nlpkit.errors import InputError
 
 if TYPE_CHECKING:
+    from spacy.language import Language
     from spacy.tokens import Doc
 
 MentionKind = Literal["name", "pronoun", "nominal"]
@@ -280,24 +281,33 @@ class Document:
             **({"metadata": dict(self.metadata)} if self.metadata else {}),
         }
 
-    def to_spacy(self) -> Doc:
-        """Return a spaCy Doc (blank multilingual pipeline) with `ents` set, and relations in `user_data`.
+    def to_spacy(self, nlp: Language | None = None) -> Doc:
+        """Return a spaCy Doc with entities, categories and relations; `from_spacy` takes it back.
 
-        Entities that do not end on spaCy's token borders are widened to them.
+        Entities that do not end on the tokens' borders are widened to them, and of overlapping ones the longest is in
+        `ents`; everything as it was found is kept in `user_data`.
+
+        Args:
+            nlp: the pipeline whose tokenizer is used; by default a blank multilingual one.
 
         Raises:
+            InputError: its tokenizer does not keep the text.
             MissingExtraError: spaCy is not installed.
 
         """
-        try:
-            import spacy
-        except ImportError as e:
-            raise MissingExtraError("spacy", "spacy") from e
-        doc = spacy.blank("xx")(self.text)
-        spans = [doc.char_span(e.start, e.end, label=e.label, alignment_mode="expand") for e in self.entities]
-        doc.ents = spacy.util.filter_spans([s for s in spans if s is not None])
-        doc.user_data["relations"] = [r.to_dict() for r in self.relations]
-        return doc
+        from nlpkit.spacydoc import to_spacy
+
+        return to_spacy(self, nlp)
+
+    @classmethod
+    def from_spacy(cls, doc: Doc) -> Document:
+        """Return a spaCy Doc as a Document: what `to_spacy` or the component "nlpkit" wrote, else `ents` and `cats`.
+
+        Where a Doc's `ents` were changed afterwards, they are the entities.
+        """
+        from nlpkit.spacydoc import from_spacy
+
+        return from_spacy(doc)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 
 LAYERS = [
     {"errors", "heap", "quick", "runstate"},
-    {"types", "tables"},
+    {"types", "tables", "spacydoc"},
     {
         "lexicon",
         "recipes",
@@ -30,7 +30,7 @@ LAYERS = [
     {"names", "search", "zeroshot", "combining", "constraints", "fluency", "safety"},
     {"pronouns", "answering", "epithets"},
     {"chains", "cues"},
-    {"data"},
+    {"data", "domain"},
     {"checking"},
     {"embedded", "passes", "pieces"},
     {"gguf"},
@@ -39,7 +39,7 @@ LAYERS = [
     {"heads"},
     {"engine", "trunks", "logits", "streaming", "perplexity"},
     {"checkpoint"},
-    {"scoring"},
+    {"scoring", "packing"},
     {"dialogue"},
     {"objectives", "responses", "writer"},
     {"training", "drafting", "kit", "generate", "incontext"},
@@ -47,17 +47,17 @@ LAYERS = [
     {"evaluation"},
     {"contrast"},
     {"report"},
-    {"loading", "continuing"},
-    {"comparing"},
+    {"loading", "continuing", "hub"},
+    {"comparing", "spacy_component"},
     {"cli"},
 ]
 """A room imports from its own layer and those above it in this list; `graph` stands beside them."""
 
 MAY_IMPORT = {
-    room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room in ("cli", "dialogue") else set())
+    room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room in ("cli", "dialogue", "packing") else set())
     for level, layer in enumerate(LAYERS)
     for room in layer
-} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "text", "names", "chains", "epithets"}}
+} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "text", "names", "chains", "domain", "epithets"}}
 
 DOORS = {
     "transformers": {
@@ -78,10 +78,11 @@ DOORS = {
     "optuna": {"tuning"},
     "networkx": {"graph"},
     "sqlite3": {"graph"},
-    "spacy": {"types", "data"},
+    "spacy": {"types", "spacydoc", "spacy_component", "data"},
     "faiss": {"search"},
     "sklearn": {"zeroshot"},
     "datasets": {"data"},
+    "huggingface_hub": {"hub"},
     "matplotlib": {"comparing", "curves"},
     "llguidance": {"constraints", "writer"},
     "pydantic": {"constraints"},

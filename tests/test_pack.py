@@ -114,4 +114,4 @@ def test_to_spacy_keeps_the_entities(kit):
     doc = kit(TEXT)
     spacy_doc = doc.to_spacy()
     assert [e.text for e in spacy_doc.ents] == [e.text for e in doc.entities]
-    assert spacy_doc.user_data["relations"]
+    assert Document.from_spacy(spacy_doc) == doc

@@ -27,6 +27,7 @@ from nlpkit.cli import (
 )
 from nlpkit.cli.graph import app as graph_app
 from nlpkit.cli.output import Guarded
+from nlpkit.cli.pack import app as pack_app
 
 app = typer.Typer(
     name="nlpkit",
@@ -52,6 +53,7 @@ app.command("split")(split.split)
 app.command("convert")(convert.convert)
 app.command("backbones")(backbones.backbones)
 app.add_typer(graph_app, name="graph")
+app.add_typer(pack_app, name="pack")
 app.command("demo")(demo.demo)
 
 

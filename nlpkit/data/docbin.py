@@ -8,13 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from nlpkit.data.labels import TASK
 from nlpkit.data.relations import joined
 from nlpkit.errors import DataError, MissingExtraError
-from nlpkit.types import Document, Entity, Example, Label
-
-_LEAST = 0.5
-"""A category is meant from this value on."""
+from nlpkit.spacydoc import labelled
+from nlpkit.types import Entity, Example
 
 
 def read(path: Path) -> Iterator[Example]:
@@ -36,14 +33,6 @@ def read(path: Path) -> Iterator[Example]:
         for n, doc in enumerate(docs.get_docs(spacy.blank("xx").vocab)):
             source = f"{path.name}#{n}"
             entities = [Entity(e.text, e.start_char, e.end_char, e.label_) for e in doc.ents]
-            yield Example(_labelled(joined(doc.text, source, entities, ()), doc.cats), source)
+            yield Example(replace(joined(doc.text, source, entities, ()), labels=labelled(doc.cats)), source)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as e:
         raise DataError(f"{path} is no DocBin of spaCy: {e}; write one with DocBin(docs=docs).to_disk(path)") from e
-
-
-def _labelled(document: Document, cats: dict[str, float]) -> Document:
-    meant = sorted((label for label, value in cats.items() if value >= _LEAST), key=lambda label: -cats[label])
-    if not meant:
-        return document
-    first, *others = map(Label, meant)
-    return replace(document, labels={TASK: replace(first, others=tuple(others))})

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlpkit.chains import chains_of
+from nlpkit.domain import Domain
 from nlpkit.errors import InputError
 from nlpkit.graph.candidates import BIRTH, SURE
 from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence, surfaces
@@ -37,11 +38,14 @@ def content_hash(document: Document) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def with_chains(document: Document) -> Document:
-    """Return the document with every entity in a chain, its names compared where it came without chains."""
-    if document.chains or not document.entities:
-        return document
-    return replace(document, chains=chains_of(document.text, document.entities))
+def with_chains(document: Document, domain: Domain | None = None) -> Document:
+    """Return the document with every entity in a chain, its names compared where it came without chains.
+
+    A domain's aliases give chains their names, and join those of one entity.
+    """
+    if document.entities and not document.chains:
+        document = replace(document, chains=chains_of(document.text, document.entities))
+    return domain.named(document) if domain else document
 
 
 def context_of(text: str, start: int, end: int) -> str:
@@ -80,7 +84,13 @@ def _first_name(chain: Chain) -> Mention | None:
 
 
 def add_document(
-    store: Store, document: Document, digest: str, *, revision: str = "", contexts: Contexts | None = None
+    store: Store,
+    document: Document,
+    digest: str,
+    *,
+    revision: str = "",
+    contexts: Contexts | None = None,
+    domain: Domain | None = None,
 ) -> None:
     """Write a document whole, in one transaction, in place of what stood under its id.
 
@@ -90,19 +100,21 @@ def add_document(
         digest: the hash of its content, by which it is known again.
         revision: the adapters that read it.
         contexts: one vector a chain, where there are any.
+        domain: knows other names of entities.
 
     Raises:
         InputError: a relation's subject or object is in no chain.
         StoreError: no room left; the store is as it was before.
 
     """
-    document = with_chains(document)
+    document = with_chains(document, domain)
     chain_of = _checked(document)
     ledger = Ledger(store)
     with store.transaction():
         row = ledger.open_document(document.id, "text", digest, len(document.text), document.metadata)
         births = {subject: r.object.text for r, subject, _ in chain_of if r.label == BIRTH and (r.score or 1.0) >= SURE}
-        chains = _add_chains(ledger, row, document, digest, contexts or [None] * len(document.chains), births)
+        vectors = contexts or [None] * len(document.chains)
+        chains = _add_chains(Resolver(store, domain), ledger, row, document, digest, vectors, births)
         entities = {chain: ledger.entity_of(chain) for chain in chains}
         evidence = [
             new
@@ -136,9 +148,14 @@ def _checked(document: Document) -> list[tuple[Relation, int, int]]:
 
 
 def _add_chains(
-    ledger: Ledger, row: int, document: Document, digest: str, contexts: Contexts, births: Mapping[int, str]
+    resolver: Resolver,
+    ledger: Ledger,
+    row: int,
+    document: Document,
+    digest: str,
+    contexts: Contexts,
+    births: Mapping[int, str],
 ) -> list[int]:
-    resolver = Resolver(ledger.store)
     taken: set[int] = set()
     ids: list[int] = []
     for place, (chain, context) in enumerate(zip(document.chains, contexts, strict=True)):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
-from nlpkit.graph.records import Extractor
+from nlpkit.graph.records import Extractor, domain_of
 from nlpkit.graph.sources import Sources, read
 from nlpkit.graph.store import Store
 from nlpkit.heap import keep_flat
@@ -91,6 +91,7 @@ class _Build:
     def __init__(self, store: Store, kit: Extractor, progress: Callable[[Progress], None] | None) -> None:
         self.store = store
         self.kit = kit
+        self.domain = domain_of(kit)
         self.progress = progress
         self.report = BuildReport()
         self.started = time.perf_counter()
@@ -143,13 +144,15 @@ class _Build:
             with_chains(
                 pending.document
                 if pending.read
-                else replace(next(results), id=pending.document.id, metadata=pending.document.metadata)
+                else replace(next(results), id=pending.document.id, metadata=pending.document.metadata),
+                self.domain,
             )
             for pending in batch
         ]
         contexts = contexts_of(documents, self.kit)
+        revision, domain = self.kit.revision, self.domain
         for document, pending, vectors in zip(documents, batch, contexts, strict=True):
-            add_document(self.store, document, pending.digest, revision=self.kit.revision, contexts=vectors)
+            add_document(self.store, document, pending.digest, revision=revision, contexts=vectors, domain=domain)
             self.report.added += 1
             if not document.text.strip():
                 self.report.empty.append(document.id)

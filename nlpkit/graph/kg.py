@@ -18,10 +18,12 @@ from nlpkit.graph import build as building
 from nlpkit.graph import draw, export, imports
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
 from nlpkit.graph.ledger import Ledger
-from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node
+from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
 from nlpkit.graph.sources import Sources
 from nlpkit.graph.store import Store
 from nlpkit.graph.topics import find_topics
+from nlpkit.graph.view import View
+from nlpkit.graph.vocabulary import knowing
 from nlpkit.types import Document
 
 
@@ -151,10 +153,11 @@ class KnowledgeGraph:
         digest = content_hash(document)
         if self.store.hash_of(document.id) == digest:
             return False
-        document = with_chains(document)
+        domain = domain_of(self.kit)
+        document = with_chains(document, domain)
         contexts = contexts_of([document], self.kit)[0] if self.kit else None
         revision = revision or (self.kit.revision if self.kit else "")
-        add_document(self.store, document, digest, revision=revision, contexts=contexts)
+        add_document(self.store, document, digest, revision=revision, contexts=contexts, domain=domain)
         return True
 
     def remove(self, document_id: str) -> None:
@@ -226,7 +229,8 @@ class KnowledgeGraph:
             GraphError: the graph was opened without a kit.
 
         """
-        return asking.ask(self.store, self._reader(), question, topics, threshold=threshold)
+        with knowing(domain_of(self.kit)):
+            return asking.ask(self.store, self._reader(), question, topics, threshold=threshold)
 
     def plan(self, question: str, *, topics: Sequence[str] | None = None) -> list[asking.RankedPlan]:
         """Return the plans for a question, best first, without walking them.
@@ -235,7 +239,8 @@ class KnowledgeGraph:
             GraphError: the graph was opened without a kit.
 
         """
-        return asking.plans(self.store, self._reader(), question, topics)
+        with knowing(domain_of(self.kit)):
+            return asking.plans(self.store, self._reader(), question, topics)
 
     def named(self, text: str) -> list[Node]:
         """Return the entities that a text names, in the order of the text; of namesakes the most mentioned.
@@ -245,7 +250,8 @@ class KnowledgeGraph:
             GraphError: the graph was opened without a kit.
 
         """
-        return [topic.nodes[0] for topic in find_topics(text, self.store, self._reader()).topics]
+        with knowing(domain_of(self.kit)):
+            return [topic.nodes[0] for topic in find_topics(text, View(self.store), self._reader()).topics]
 
     def node(self, node_id: int) -> Node:
         """Return an entity by its id."""

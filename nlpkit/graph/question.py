@@ -22,7 +22,7 @@ from nlpkit.graph.english import (
     stem,
     tokens,
 )
-from nlpkit.graph.vocabulary import vocabulary
+from nlpkit.graph.vocabulary import Vocabulary, vocabulary
 
 MAX_WORDS: Final = 120
 LIGHT: Final = 0.5
@@ -171,7 +171,7 @@ def read(text: str, spans: tuple[tuple[int, int], ...]) -> Question:
 
 
 def _content(found: Sequence[Token], inside: Container[int]) -> Iterator[Word]:
-    names, kinds = compounds(), vocabulary().answer_nouns
+    names, kinds = compounds(vocabulary()), vocabulary().answer_nouns
     place = 0
     while place < len(found):
         first, token = place, found[place]
@@ -188,12 +188,12 @@ def _content(found: Sequence[Token], inside: Container[int]) -> Iterator[Word]:
         yield Word(token.text, (root,), first, LIGHT if light else 1.0, root in kinds)
 
 
-@lru_cache(maxsize=1)
-def compounds() -> frozenset[tuple[str, str]]:
+@lru_cache(maxsize=8)
+def compounds(known: Vocabulary) -> frozenset[tuple[str, str]]:
     """Return the names of two words that known relations and their ends have, as stems: ("releas", "dat")."""
-    sides = [side for w in vocabulary().wordings.values() for side in (w.forward, w.backward)]
+    sides = [side for w in known.wordings.values() for side in (w.forward, w.backward)]
     names = [noun.split() for side in sides for noun in side.nouns]
-    names += [label.split() for label in vocabulary().wordings]
+    names += [label.split() for label in known.wordings]
     return frozenset((stem(name[0]), stem(name[1])) for name in names if len(name) == 2)
 
 

@@ -23,6 +23,7 @@ from nlpkit.graph.english import SHARING
 from nlpkit.graph.plan import MAX_HOPS, Step
 from nlpkit.graph.question import Question
 from nlpkit.graph.records import FactSource, Node
+from nlpkit.graph.vocabulary import vocabulary
 from nlpkit.graph.wordings import Wordings, named_roles
 
 SUPPORT: Final = 1.0
@@ -114,7 +115,9 @@ class Ranker:
             [TOPIC_KIND * (w.place in beside and bool(kinds.intersection(w.stems))) for w in question.words]
         )
         # "Whose father's father": a role named twice is walked twice.
-        roles = [w.text.lower() for w in question.words if not w.kind and not named_roles().isdisjoint(w.stems)]
+        roles = [
+            w.text.lower() for w in question.words if not w.kind and not named_roles(vocabulary()).isdisjoint(w.stems)
+        ]
         self.least_hops = min(MAX_HOPS, max(map(roles.count, roles), default=1))
         self.shares = np.array([w.text.lower() in SHARING for w in question.words], dtype=bool)
 
@@ -259,7 +262,7 @@ class Ranker:
 
 def least_told(question: Question, explained: Sequence[float]) -> float:
     """Return how well the least explained of the words that name a known relation is explained; 1 without any."""
-    roles = named_roles()
+    roles = named_roles(vocabulary())
     pairs = zip(question.words, explained, strict=True)
     return min((e for word, e in pairs if not word.kind and not roles.isdisjoint(word.stems)), default=1.0)
 

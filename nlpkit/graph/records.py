@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nlpkit.domain import Domain
 from nlpkit.types import Document
 
 
@@ -32,6 +33,12 @@ class Extractor(Embedder, Protocol):
     def __call__(self, texts: Sequence[str]) -> list[Document]:
         """Return one Document a text, in order, with entities, chains and relations."""
         ...
+
+
+def domain_of(kit: Extractor | None) -> Domain | None:
+    """Return what a reader knows of its domain: its attribute `domain`, where it has one (a Kit from a pack)."""
+    found = getattr(kit, "domain", None)
+    return found if isinstance(found, Domain) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nlpkit.domain import Domain
 from nlpkit.epithets import born_apart
 from nlpkit.names import FULL, Match, blocking_keys, epithet_of, match_names, normalise, untitled
 from nlpkit.types import Chain
@@ -85,8 +86,9 @@ class _Fit:
 class Resolver:
     """Links chains to the entities already known."""
 
-    def __init__(self, candidates: CandidateSource) -> None:
+    def __init__(self, candidates: CandidateSource, domain: Domain | None = None) -> None:
         self.source = candidates
+        self.domain = domain
 
     def link(self, chain: Chain, context: NDArray[np.float32] | None, taken: Collection[int], born: str = "") -> Linked:
         """Return the entity a chain is, or a new one.
@@ -98,6 +100,8 @@ class Resolver:
             born: a person's date of birth, where the document says it: nobody is born twice.
 
         """
+        if self.domain and self.domain.canonical(chain.label, chain.name) and (known := self._same(chain, taken)):
+            return known
         names = _telling_names(chain)
         keys = set().union(*(blocking_keys(name) for name in names))
         fits = []
@@ -113,6 +117,17 @@ class Resolver:
                 return _among_partial(full)
             return _among_full(full, chain.label)
         return _among_partial([fit for fit in fits if fit.match.reason in _ACROSS or fit.match.score >= FULL])
+
+    def _same(self, chain: Chain, taken: Collection[int]) -> Linked | None:
+        """Return the entity of exactly this name: whoever the aliases name is one, whatever the contexts say."""
+        name = normalise(chain.name)
+        fits = [
+            candidate
+            for candidate in self.source.candidates(chain.label, {name})
+            if candidate.entity not in taken and any(normalise(other) == name for other in candidate.names)
+        ]
+        best = max(fits, key=lambda candidate: candidate.count, default=None)
+        return None if best is None else Linked(best.entity, "a name that the aliases know", 1.0)
 
 
 def _telling_names(chain: Chain) -> list[str]:

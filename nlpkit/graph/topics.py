@@ -15,7 +15,7 @@ from nlpkit.graph.english import STOP_WORDS, Token, stem
 from nlpkit.graph.question import split
 from nlpkit.graph.records import Extractor, FactSource, Node
 from nlpkit.graph.rephrase import rephrased
-from nlpkit.graph.vocabulary import side_stems, vocabulary
+from nlpkit.graph.vocabulary import Vocabulary, side_stems, vocabulary
 from nlpkit.lexicon import LEGAL_FORMS, TITLES
 from nlpkit.names import epithet_of, untitled
 from nlpkit.text import chinese
@@ -181,7 +181,7 @@ def _may_be_name(span: Sequence[Token], first: int) -> bool:
     if span[0].lower in STOP_WORDS and (first == 0 or not _capital(span[0])):
         return False
     named = any(_capital(token) for token in span[(first == 0) :]) or len(span) > 2
-    return named or not any(stem(token.text) in _relation_stems() for token in span)
+    return named or not any(stem(token.text) in _relation_stems(vocabulary()) for token in span)
 
 
 def _capital(token: Token) -> bool:
@@ -201,9 +201,8 @@ def _part_of_longer(words: Sequence[Token], first: int, last: int) -> bool:
     return any(_capital(token) and token.lower not in STOP_WORDS | TITLES | LEGAL_FORMS for token in beside)
 
 
-@lru_cache(maxsize=1)
-def _relation_stems() -> frozenset[str]:
-    known = vocabulary()
+@lru_cache(maxsize=8)
+def _relation_stems(known: Vocabulary) -> frozenset[str]:
     sides = [side for w in known.wordings.values() for side in (w.forward, w.backward)]
     nouns = {stem(word) for side in sides for noun in side.nouns for word in noun.split()}
     return frozenset().union(nouns, known.answer_nouns, *(side_stems(side) for side in sides))

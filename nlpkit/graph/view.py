@@ -16,7 +16,7 @@ from dataclasses import replace
 from nlpkit.graph.records import Evidence, Fact, FactSource, Node
 from nlpkit.graph.vocabulary import Wording, vocabulary
 from nlpkit.lexicon import FEMALE_NAMES, MALE_NAMES
-from nlpkit.names import gender_of, untitled
+from nlpkit.names import gender_of, normalise, untitled
 
 Walk = tuple[str, bool]
 
@@ -33,8 +33,9 @@ class View:
         return self.source.version
 
     def find(self, name: str) -> list[Node]:
-        """Return the nodes of this name."""
-        return self.source.find(name)
+        """Return the nodes of this name, or of what the domain says is called so."""
+        others = vocabulary().other_names.get(normalise(name), ())
+        return self.source.find(name) or [node for other in others for node in self.source.find(other)]
 
     def find_near(self, name: str, limit: int = 5) -> list[tuple[Node, float]]:
         """Return nodes with a near spelling."""

@@ -1,15 +1,18 @@
-"""Relations in words: how people ask along a relation and back, from wikidata.toml or from the relation's own name."""
+"""Relations in words: how people ask along a relation and back, from wikidata.toml, a Domain, or their own names."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from itertools import chain, zip_longest
 from typing import Any, Final
 
+from nlpkit.domain import Domain, RelationSpec
 from nlpkit.errors import GraphError
 from nlpkit.graph.english import PREPOSITIONS, content_stems, stem
 
@@ -63,13 +66,17 @@ class Wording:
         return self.backward if inverse else self.forward
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """Known relations by label, the nouns that name an entity type ("city": LOC) by stem, and all nouns there are."""
+    """Known relations by label, the nouns that name an entity type ("city": LOC) by stem, and all nouns there are.
+
+    `other_names` says what those are called whom a name names, once normalised.
+    """
 
     wordings: Mapping[str, Wording]
     answer_nouns: Mapping[str, str]
     nouns: frozenset[str]
+    other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getitem__(self, relation: str) -> Wording:
         return self.wordings[relation]
@@ -79,21 +86,69 @@ class Vocabulary:
         return self.wordings.get(relation.replace("_", " ").lower())
 
 
-@lru_cache(maxsize=1)
+_known: ContextVar[Vocabulary | None] = ContextVar("vocabulary", default=None)
+
+
 def vocabulary() -> Vocabulary:
-    """Return the relations of wikidata.toml.
+    """Return what is known of relations here: those of wikidata.toml, and those of a Domain inside `knowing`.
 
     Raises:
         GraphError: the file in the package is damaged.
 
     """
-    data = tomllib.loads(files("nlpkit.graph").joinpath("wikidata.toml").read_text(encoding="utf-8"))
-    answer_nouns: dict[str, list[str]] = data.pop("answer_nouns")
+    return _known.get() or _vocabulary(None)
+
+
+@contextmanager
+def knowing(domain: Domain | None) -> Iterator[None]:
+    """Let a domain's relations and names be known to what runs inside, in this thread alone."""
+    token = _known.set(_vocabulary(domain))
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+@lru_cache(maxsize=1)
+def _tables() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files("nlpkit.graph").joinpath("wikidata.toml").read_text(encoding="utf-8"))
+
+
+def completed(key: str, spec: RelationSpec) -> RelationSpec:
+    """Fill what a spec leaves out from wikidata.toml, where that knows the property."""
+    known = {} if key == "answer_nouns" else _tables().get(key, {})
+    given = {name: value for name, value in asdict(spec).items() if value}
+    types = {"types": tuple(tuple(side) for side in known["types"])} if known else {}
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+    return RelationSpec(**plain | types | given)
+
+
+@lru_cache(maxsize=8)
+def _vocabulary(domain: Domain | None) -> Vocabulary:
+    answer_nouns: dict[str, list[str]] = _tables()["answer_nouns"]
     kinds = {stem(noun): label for label, words in answer_nouns.items() for noun in words}
-    wordings = [_read(key, entry) for key, entry in data.items()]
+    wordings = [_read(key, entry) for key, entry in _tables().items() if key != "answer_nouns"]
+    if domain is not None:
+        wordings += [_worded(key, completed(key, spec)) for key, spec in domain.relations.items()]
     ends = [noun for w in wordings for side in (w.forward, w.backward) for noun in side.nouns]
     nouns = {word for name in [*ends, *(n for words in answer_nouns.values() for n in words)] for word in name.split()}
-    return Vocabulary({w.label: w for w in wordings}, kinds, frozenset(nouns))
+    names = domain.other_names if domain is not None else {}
+    by_label = {w.label.replace("_", " ").lower(): w for w in wordings}
+    return Vocabulary(by_label, kinds, frozenset(nouns), names)
+
+
+def _worded(key: str, spec: RelationSpec) -> Wording:
+    """Return a domain's relation in words; where it gives none, those that its name suggests."""
+    own = generic(spec.label or key)
+    subject_types, object_types = spec.types or ((), ())
+    forward = _side(own.forward, spec.object, spec.forward, spec.ask, object_types)
+    backward = _side(own.backward, spec.subject, spec.backward, spec.ask_back, subject_types)
+    rules = Rules(spec.inverse, spec.symmetric, spec.single, spec.exact, spec.exclusive, spec.gender)
+    return Wording(spec.label or key, key if spec.label else None, forward, backward, rules)
+
+
+def _side(own: Side, nouns: tuple[str, ...], phrase: str, asks: tuple[str, ...], types: Sequence[str]) -> Side:
+    return Side(nouns or own.nouns, (phrase,) if phrase else own.phrases, asks or own.questions, frozenset(types))
 
 
 def _read(key: str, entry: dict[str, Any]) -> Wording:

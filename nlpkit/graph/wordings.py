@@ -16,7 +16,7 @@ from nlpkit.graph.english import content_stems, stem
 from nlpkit.graph.plan import Step
 from nlpkit.graph.question import Word
 from nlpkit.graph.records import Embedder
-from nlpkit.graph.vocabulary import Side, Wording, borrow, generic, side_stems, vocabulary
+from nlpkit.graph.vocabulary import Side, Vocabulary, Wording, borrow, generic, side_stems, vocabulary
 
 N_VECTORS: Final = 50_000
 """Most vectors kept for one embedder; the oldest leave first (50,000 of width 384 take 77 MB)."""
@@ -89,7 +89,7 @@ class Wordings:
             scores[wording.label] = max(score, scores.get(wording.label, 0.0))
         least = max(BORROW, max(scores.values()) - BORROW_BAND)
         labels = sorted((label for label, score in scores.items() if score >= least), key=lambda label: -scores[label])
-        return [vocabulary()[label] for label in labels[:3]]
+        return [near for label in labels[:3] if (near := vocabulary().get(label))]
 
     def strengths(self, step: Step) -> Mapping[str, float]:
         """Return how strongly a word, by its stem, speaks for a step."""
@@ -123,7 +123,7 @@ class Wordings:
         soft = np.zeros_like(lexical)
         np.maximum.at(soft, np.array([i for i, _ in phrases]), cosines.T)
         # A word that names a relation speaks for that one alone: "husband" is near "father", and not the same.
-        soft[:, [word.kind or not named_roles().isdisjoint(word.stems) for word in words]] = 0.0
+        soft[:, [word.kind or not named_roles(vocabulary()).isdisjoint(word.stems) for word in words]] = 0.0
         soft = np.clip((soft - SOFT_FROM) / SOFT_RANGE, 0.0, 1.0) * SOFT_TOP
         best: NDArray[np.float64] = np.maximum(lexical, soft)
         return best
@@ -185,10 +185,10 @@ def _nouns(nouns: tuple[str, ...]) -> frozenset[str]:
     return frozenset(stem(word) for noun in nouns for word in noun.split() if word not in ("of", "the"))
 
 
-@lru_cache(maxsize=1)
-def named_roles() -> frozenset[str]:
+@lru_cache(maxsize=8)
+def named_roles(known: Vocabulary) -> frozenset[str]:
     """Return the stems of all words for what a known relation leads to: "husband", "father", "capital"."""
-    return frozenset().union(*(_noun_stems(wording.forward) for wording in vocabulary().wordings.values()))
+    return frozenset().union(*(_noun_stems(wording.forward) for wording in known.wordings.values()))
 
 
 def _noun_stems(side: Side) -> frozenset[str]:

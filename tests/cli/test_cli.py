@@ -40,6 +40,7 @@ def test_these_are_the_commands():
             *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "compare", "demo"),
             *("check", "split", "convert"),
             *(f"graph {verb}" for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo")),
+            *(f"pack {verb}" for verb in ("build", "check", "push", "pull")),
         ]
     )
 

@@ -26,6 +26,12 @@ def ask(
     questions: str | None = typer.Option(
         None, "--questions", "-q", help="A file of questions, one a line; - is standard input."
     ),
+    adapter: list[str] = typer.Option(
+        [],
+        "--adapter",
+        "-a",
+        help="The adapter or pack that the graph was built with; again for more.",
+    ),
     plan: bool = typer.Option(False, "--plan", help="Show the plan that was followed."),
     json: bool = typer.Option(False, "--json", help="One JSON object a line, and nothing else."),
 ) -> None:
@@ -36,7 +42,7 @@ def ask(
     if (question is None) == (questions is None):
         raise typer.BadParameter("give one question, or a file of them with --questions", param_hint="QUESTION")
     asked = [question] if question is not None else (d.text for d in read_texts(questions or "-") if d.text.strip())
-    with KnowledgeGraph.open(kg, kit=nlpkit.load()) as graph:
+    with KnowledgeGraph.open(kg, kit=nlpkit.load(*adapter)) as graph:
         for line in asked:
             answer = answer_line(graph, line)
             if json:
