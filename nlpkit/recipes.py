@@ -44,6 +44,7 @@ which a decoder learns to write."""
 _POSITIVE = Rule("above 0", lambda v: v > 0)
 _NOT_NEGATIVE = Rule("0 or above", lambda v: v >= 0)
 _FRACTION = Rule("from 0 up to, not including, 1", lambda v: 0 <= v < 1)
+_ABOVE_0_OR_NONE = Rule("above 0", lambda v: v is None or v > 0)
 _NOT_EMPTY = Rule("not empty", bool)
 _LAYERS = Rule(
     '"all", "top:N" or "bottom:N" with N above 0, or numbers such as "0,2"',
@@ -66,8 +67,9 @@ class DataSpec:
     `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
     are drawn with `seed` and kept aside for choosing, with all that has the same texts. With `deduplicate`, training
     texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, and `test_sample`
-    how many of `test` to report on, drawn with `seed`; 0 means all. Where a recipe has several data sets, `heads` names
-    the heads that learn from this one, and `folder` is where it lies below `--data`.
+    how many of `test` to report on, drawn with `seed`; 0 means all. `shots`, in place of `sample`, is how many examples
+    of each label to train on, drawn with `seed` too (where a label has fewer, all of them). Where a recipe has several
+    data sets, `heads` names the heads that learn from this one, and `folder` is where it lies below `--data`.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -78,6 +80,7 @@ class DataSpec:
     deduplicate: bool = False
     sample: Annotated[int, _NOT_NEGATIVE] = 0
     test_sample: Annotated[int, _NOT_NEGATIVE] = 0
+    shots: Annotated[int | None, _ABOVE_0_OR_NONE] = None
     seed: Annotated[int, _NOT_NEGATIVE] = 13
     heads: tuple[str, ...] = ()
     folder: str = ""
@@ -113,7 +116,9 @@ class TrainingSpec:
     in each step, so that entities are told by what stands around them, not by heart. Of several data sets with n_k
     batches each, the next batch is of set k with probability n_k^(1/`temperature`) over the sum of these (Devlin 2019,
     for languages): 1 takes them as large as they are, more evens them out. `bf16` lets the backbone compute in
-    bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded).
+    bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded). `contrast` is the temperature
+    of contrastive tuning, for classification from few examples (see nlpkit.contrast); absent: heads learn by their own
+    loss.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -128,6 +133,7 @@ class TrainingSpec:
     hide: Annotated[float, _FRACTION] = 0.0
     temperature: Annotated[float, _POSITIVE] = 1.0
     bf16: bool = False
+    contrast: Annotated[float | None, _ABOVE_0_OR_NONE] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +289,11 @@ def _check_whole(recipe: Recipe, source: str) -> None:
     for spec in (data, *recipe.more):
         if spec.dev is not None and spec.hold_out:
             raise wrong(source, "data.hold_out", spec.hold_out, "0 where data.dev names a file")
+        if spec.shots is not None and spec.sample:
+            raise wrong(source, "data.sample", spec.sample, "0 where data.shots draws the examples")
+    if training.contrast is not None and recipe.heads != ("classification",):
+        allowed = 'a recipe whose only head is "classification"'
+        raise RecipeError(f"{source}: training.contrast with the heads {', '.join(recipe.heads)}; allowed: {allowed}")
     named = [head for spec in recipe.sets for head in spec.heads]
     if sorted(named) != sorted(recipe.heads):
         raise RecipeError(
