@@ -190,3 +190,73 @@ def test_a_stopped_run_ends_as_an_unbroken_one(folder, trained):
     assert one.adapted.fingerprint(one.name) == other.adapted.fingerprint(other.name)
     for name, value in one.heads[0].state_dict().items():
         assert torch.equal(value, other.heads[0].state_dict()[name])
+
+
+PAST = (
+    "We walked to the lake before breakfast.",
+    "She sold her bicycle last spring.",
+    "The committee voted against the plan yesterday.",
+    "He forgot his keys at the office.",
+    "They painted the kitchen blue.",
+    "The train left an hour ago.",
+    "I read that novel as a child.",
+    "Our neighbours moved away in March.",
+)
+FUTURE = (
+    "We will walk to the museum after lunch.",
+    "She is going to buy a piano next week.",
+    "The council will decide about the bridge tomorrow.",
+    "He will call you from the airport.",
+    "They are going to plant three apple trees.",
+    "The ferry leaves in two hours.",
+    "I will write to the bank on Monday.",
+    "Our cousins will visit us in June.",
+)
+UNSEEN = {
+    "past": (
+        "The choir sang in the old church.",
+        "My brother repaired the radio.",
+        "It snowed all night.",
+        "The company hired forty people last year.",
+        "We ate soup and bread.",
+        "The doctor looked at my knee.",
+    ),
+    "future": (
+        "The choir will sing in the old church.",
+        "My brother is going to repair the radio.",
+        "It will snow all night.",
+        "The company will hire forty people next year.",
+        "We are going to eat soup and bread.",
+        "The doctor will look at my knee.",
+    ),
+}
+
+
+@pytest.mark.slow
+def test_eight_examples_part_unseen_sentences_that_the_bare_backbone_holds_alike(tmp_path, monkeypatch):
+    def labelled(texts, label):
+        return [Example(Document(t, labels={KIND: Label(label)}), "written") for t in texts]
+
+    parts = {
+        "train": labelled(PAST, "past") + labelled(FUTURE, "future"),
+        "test": [e for label, texts in UNSEEN.items() for e in labelled(texts, label)],
+    }
+    monkeypatch.setitem(data.READERS, "sample", lambda path: iter(parts[path.name]))
+    for name in parts:
+        (tmp_path / name).touch()
+    table = {
+        **TABLE,
+        "backbone": "default",
+        "data": {"format": "sample", "train": "train", "test": "test", "shots": 8},
+        "adapter": {"rank": 16, "alpha": 32, "dropout": 0.1},
+        "training": {"epochs": 20, "lr": 1e-3, "contrast": 0.3},
+    }
+    out = nlpkit.train(recipes.from_dict(table, name="tense"), data=tmp_path, out=tmp_path / "out")
+    assert checkpoint.account(out)["scores"]["test"]["accuracy"] > 0.9
+    task = checkpoint.load(out)
+    texts = [e.document.text for e in parts["test"]]
+    labels = [e.document.labels[KIND].label for e in parts["test"]]
+    with task.adapted.using(task.name) as model:
+        after = spread(model.embed(texts), labels)
+    before = spread(task.adapted.backbone.embed(texts), labels)
+    assert after[0] - after[1] > before[0] - before[1] + 0.3
