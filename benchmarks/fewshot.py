@@ -112,12 +112,12 @@ def ours(name: str, few: Sequence[Document], seed: int) -> Callable[[list[str]],
 def theirs(name: str, few: Sequence[Document], seed: int) -> Callable[[list[str]], list[str]]:
     """Train SetFit's model; return what labels texts."""
     from datasets import Dataset
-    from setfit import SetFitModel, Trainer, TrainingArguments
 
+    setfit: Any = import_module("setfit")
     labels = sorted({d.labels[TASK].label for d in few})
     numbers = [labels.index(d.labels[TASK].label) for d in few]
     with tempfile.TemporaryDirectory() as folder:
-        settings = TrainingArguments(
+        settings = setfit.TrainingArguments(
             output_dir=folder,
             batch_size=16,
             num_epochs=1,
@@ -127,9 +127,9 @@ def theirs(name: str, few: Sequence[Document], seed: int) -> Callable[[list[str]
             show_progress_bar=False,
             **SETS[name].theirs,
         )
-        model = SetFitModel.from_pretrained(str(embedded.EMBEDDED["default"].paths()[0]))
+        model = setfit.SetFitModel.from_pretrained(str(embedded.EMBEDDED["default"].paths()[0]))
         texts = Dataset.from_dict({"text": [d.text for d in few], "label": numbers})
-        Trainer(model=model, args=settings, train_dataset=texts).train()
+        setfit.Trainer(model=model, args=settings, train_dataset=texts).train()
     return lambda asked: [labels[int(n)] for n in model.predict(asked, show_progress_bar=False)]
 
 
@@ -218,7 +218,7 @@ def rows() -> list[Row]:
 
 
 def _seconds(cells: Sequence[dict[str, Any]], which: str) -> float:
-    return mean(c[which]["seconds"] for c in cells)
+    return float(mean(c[which]["seconds"] for c in cells))
 
 
 def table() -> str:

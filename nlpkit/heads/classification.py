@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from nlpkit.heads.labelling import (
     check_labels,
     sharpness,
     softmax,
+    solve,
     with_scores,
     without,
 )
@@ -204,21 +205,7 @@ class ClassificationHead(nn.Module):
             targets: the number of each one's label.
 
         """
-        classes = self.classes[-1]
-        with torch.no_grad():
-            for parameter in classes.parameters():
-                parameter.zero_()
-        optimizer = torch.optim.LBFGS(classes.parameters(), max_iter=200, line_search_fn="strong_wolfe")
-
-        def total_loss() -> Tensor:
-            optimizer.zero_grad()
-            losses = len(targets) * self._loss(classes(vectors), targets)
-            loss: Tensor = losses + classes.weight.square().sum() / 2
-            loss.backward()
-            return loss
-
-        with torch.enable_grad():
-            optimizer.step(total_loss)
+        solve(cast(nn.Linear, self.classes[-1]), vectors, lambda logits: len(targets) * self._loss(logits, targets))
 
     def decode(self, hidden: Hidden, windows: Sequence[Window], found: Sequence[Document]) -> list[Document]:
         """Return each window's document with the scores of its labels, in `metadata`; `merge` decides."""
