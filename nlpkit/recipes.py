@@ -117,7 +117,7 @@ class TrainingSpec:
     batches each, the next batch is of set k with probability n_k^(1/`temperature`) over the sum of these (Devlin 2019,
     for languages): 1 takes them as large as they are, more evens them out. `bf16` lets the backbone compute in
     bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded). `contrast` is the temperature
-    of contrastive tuning, for classification from few examples (see nlpkit.contrast); absent: heads learn by their own
+    of contrastive tuning, for classification from few examples (see nlpkit.contrastive); absent: heads learn by their own
     loss.
     """
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from nlpkit import checkpoint, recipes, runstate
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
-from nlpkit.contrast import Contrast
+from nlpkit.contrastive import Contrast
 from nlpkit.data.batches import mixed, token_budget
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.objectives import Heads, Objective

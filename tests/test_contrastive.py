@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 import nlpkit
 from nlpkit import checkpoint, data, recipes
-from nlpkit.contrast import contrastive
+from nlpkit.contrastive import contrastive
 from nlpkit.data.splits import split
 from nlpkit.errors import RecipeError
 from nlpkit.heads.classification import ClassificationHead
