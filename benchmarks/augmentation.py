@@ -27,7 +27,7 @@ from nlpkit.data import splits
 from nlpkit.data.augmentation import mistyped, recased
 from nlpkit.data.edits import labels_of
 from nlpkit.recipes import AugmentationSpec
-from nlpkit.scoring import scores_of
+from nlpkit.scoring import read_to_score, scores_of
 from nlpkit.training import Run
 from nlpkit.types import Document, Example
 
@@ -127,7 +127,8 @@ def cell(kind: str, name: str, seed: int, folder: Path) -> dict[str, Any]:
         for noise in NOISES:
             golds = noisy(tests, noise)
             with task.adapted.using(task.name) as model:
-                scores[noise] = scores_of(model, task.heads, golds, task.reading, by_kind=False)[0][piece.metric]
+                reads = read_to_score(model, task.heads, golds, task.reading, by_kind=False)
+            scores[noise] = scores_of(reads, golds)[piece.metric]
     return {"kind": kind, "set": name, "seed": seed, "steps": run.steps, "seconds": round(run.seconds, 1),
             "scores": scores, "machine": machine(), "versions": versions()}  # fmt: skip
 

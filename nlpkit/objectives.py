@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nlpkit import checkpoint, engine
 from nlpkit.adapters import Adapted
-from nlpkit.backbone import Backbone
+from nlpkit.backbone import Backbone, Hidden
 from nlpkit.card import label_names
 from nlpkit.data.augmentation import augmented
 from nlpkit.data.splits import split, tests
@@ -141,16 +141,18 @@ class Heads:
 
     def loss(self, model: Backbone, batch: Sequence[Window], trunks: Trunks | None) -> Tensor:
         """Return the sum of the losses of the heads that learn from this batch."""
-        heads, spec = self.learning(batch), self.recipe.training
-        with rounded(spec.bf16):
-            hidden = model.hidden(
-                batch,
-                attention=any(h.reads_attention for h in heads),
-                hide=spec.hide,
-                given=trunks.of(batch) if trunks else None,
-            )
+        heads = self.learning(batch)
+        hidden = self.hidden(model, batch, trunks, attention=any(h.reads_attention for h in heads))
         losses = [head.loss(hidden, batch, [self.targets[id(w)][n] for w in batch]) for n, head in enumerate(heads)]
         return torch.stack(losses).sum()
+
+    def hidden(
+        self, model: Backbone, batch: Sequence[Window], trunks: Trunks | None, *, attention: bool = False
+    ) -> Hidden:
+        """Return what the model makes of a batch in a training step."""
+        spec, given = self.recipe.training, trunks.of(batch) if trunks else None
+        with rounded(spec.bf16):
+            return model.hidden(batch, attention=attention, hide=spec.hide, given=given)
 
     def names(self, batch: Sequence[Window]) -> list[str]:
         """Return the ids of a batch's documents."""

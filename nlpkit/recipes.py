@@ -45,6 +45,7 @@ _POSITIVE = Rule("above 0", lambda v: v > 0)
 _NOT_NEGATIVE = Rule("0 or above", lambda v: v >= 0)
 _FRACTION = Rule("from 0 up to, not including, 1", lambda v: 0 <= v < 1)
 _SHARE = Rule("from 0 to 1", lambda v: 0 <= v <= 1)
+_ABOVE_0_OR_NONE = Rule("above 0", lambda v: v is None or v > 0)
 _NOT_EMPTY = Rule("not empty", bool)
 _LAYERS = Rule(
     '"all", "top:N" or "bottom:N" with N above 0, or numbers such as "0,2"',
@@ -67,9 +68,11 @@ class DataSpec:
     `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
     are drawn with `seed` and kept aside for choosing, with all that has the same texts. With `deduplicate`, training
     texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, and `test_sample`
-    how many of `test` to report on, drawn with `seed`; 0 means all. `replay` is a file of what was learnt before, from
-    which `replay_share` as many documents as are new are drawn to be learnt beside them. Where a recipe has several
-    data sets, `heads` names the heads that learn from this one, and `folder` is where it lies below `--data`.
+    how many of `test` to report on, drawn with `seed`; 0 means all. `shots`, in place of `sample`, is how many examples
+    of each label to train on, drawn with `seed` too (where a label has fewer, all of them). `replay` is a file of what
+    was learnt before, from which `replay_share` as many documents as are new are drawn to be learnt beside them. Where
+    a recipe has several data sets, `heads` names the heads that learn from this one, and `folder` is where it lies
+    below `--data`.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -80,6 +83,7 @@ class DataSpec:
     deduplicate: bool = False
     sample: Annotated[int, _NOT_NEGATIVE] = 0
     test_sample: Annotated[int, _NOT_NEGATIVE] = 0
+    shots: Annotated[int | None, _ABOVE_0_OR_NONE] = None
     seed: Annotated[int, _NOT_NEGATIVE] = 13
     replay: str | None = None
     replay_share: Annotated[float, _NOT_NEGATIVE] = 0.5
@@ -119,7 +123,9 @@ class TrainingSpec:
     for languages): 1 takes them as large as they are, more evens them out. `bf16` lets the backbone compute in
     bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded). A step takes as many batches as
     hold `step_tokens` (at least one), their gradients added up: large steps in little memory. Training ends early when
-    the scores on dev have not risen for `patience` epochs; 0 waits to the end.
+    the scores on dev have not risen for `patience` epochs; 0 waits to the end. `contrast` is the temperature of
+    contrastive tuning, for classification from few examples (see nlpkit.contrastive); absent: heads learn by their own
+    loss.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -136,6 +142,7 @@ class TrainingSpec:
     bf16: bool = False
     step_tokens: Annotated[int, _NOT_NEGATIVE] = 0
     patience: Annotated[int, _NOT_NEGATIVE] = 0
+    contrast: Annotated[float | None, _ABOVE_0_OR_NONE] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +321,11 @@ def _check_whole(recipe: Recipe, source: str) -> None:
     for spec in (data, *recipe.more):
         if spec.dev is not None and spec.hold_out:
             raise wrong(source, "data.hold_out", spec.hold_out, "0 where data.dev names a file")
+        if spec.shots is not None and spec.sample:
+            raise wrong(source, "data.sample", spec.sample, "0 where data.shots draws the examples")
+    if training.contrast is not None and recipe.heads != ("classification",):
+        allowed = 'a recipe whose only head is "classification"'
+        raise RecipeError(f"{source}: training.contrast with the heads {', '.join(recipe.heads)}; allowed: {allowed}")
     named = [head for spec in recipe.sets for head in spec.heads]
     if sorted(named) != sorted(recipe.heads):
         raise RecipeError(

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from nlpkit import checkpoint, recipes, runstate
 from nlpkit.adapters import Adapted
 from nlpkit.backbone import Backbone
+from nlpkit.contrastive import Contrast
 from nlpkit.data.batches import mixed, token_budget
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.objectives import Heads, Objective
@@ -94,6 +95,12 @@ def train(
     return run.finish()
 
 
+def _objective(recipe: Recipe) -> type[Objective]:
+    if recipe.writes:
+        return Responses
+    return Heads if recipe.training.contrast is None else Contrast
+
+
 class Run:
     """A training run: an adapter, what it learns for (its objective), and where the training is."""
 
@@ -107,8 +114,7 @@ class Run:
         self.adapted.add(ADAPTER, recipe.adapter)
         if recipe.start:
             checkpoint.copy(recipe.start, self.adapted, ADAPTER)
-        learn: type[Objective] = Responses if recipe.writes else Heads
-        self.objective = learn(recipe, folder, self.adapted)
+        self.objective = _objective(recipe)(recipe, folder, self.adapted)
         self.windows = self.objective.windows
         self.parameters = dict(self._named_parameters())
         self.optimizer = self._optimizer()

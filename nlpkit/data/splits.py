@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from nlpkit.data import exists, read
 from nlpkit.errors import DataError
+from nlpkit.metrics import label_names
 from nlpkit.recipes import DataSpec
 from nlpkit.types import Document
 
@@ -24,7 +26,10 @@ def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
         tests = [e.document for e in read(folder / spec.test, spec.format)] if spec.test else []
         apart = {(d.query, d.text) for d in (*dev, *tests)}
         documents = [d for d in documents if (d.query, d.text) not in apart]
-    documents = _drawn(documents, spec.sample, spec.seed)
+    if spec.shots is not None:
+        documents = _few(documents, spec.shots, spec)
+    else:
+        documents = _drawn(documents, spec.sample, spec.seed)
     return [*documents, *_replayed(spec, folder, len(documents))], dev
 
 
@@ -44,6 +49,32 @@ def _replayed(spec: DataSpec, folder: Path, n_new: int) -> list[Document]:
     if not spec.replay or not (n := round(spec.replay_share * n_new)):
         return []
     return _drawn([e.document for e in read(folder / spec.replay)], n, spec.seed)
+
+
+def _few(documents: Sequence[Document], shots: int, spec: DataSpec) -> list[Document]:
+    """Return documents drawn in turn, each because something in it has been seen fewer than `shots` times.
+
+    With one label a document these are `shots` of each label; where documents hold several things, the frequent ones
+    come oftener (as in the greedy sampling of Yang & Katiyar 2020, arXiv:2010.02405).
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for document in random.Random(spec.seed).sample(documents, len(documents)):
+        names = _names(document, spec.heads)
+        if any(seen[name] < shots for name in names):
+            seen.update(names)
+            kept.append(document)
+    return kept
+
+
+def _names(document: Document, heads: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what a document is an example of: the labels that heads learn, or else its entities, slots and relations.
+
+    Each stands there as often as it occurs.
+    """
+    labels = [(kind, name) for kind in document.labels if kind in heads for name in label_names(document, kind)]
+    found = (("entity", document.entities), ("slot", document.slots), ("relation", document.relations))
+    return labels or [(kind, one.label) for kind, those in found for one in those]
 
 
 def _held_out(spec: DataSpec, documents: Sequence[Document]) -> tuple[list[Document], list[Document]]:

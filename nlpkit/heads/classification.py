@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from nlpkit.heads.labelling import (
     check_labels,
     sharpness,
     softmax,
+    solve,
     with_scores,
     without,
 )
@@ -52,13 +53,15 @@ class ClassificationHead(nn.Module):
         labels: the labels, in the order of the classes.
         multi: whether a text may have several labels, or none.
         pool: how a window becomes one vector (see `labelling.Pool`).
+        unit: whether that vector is scaled to length 1, as a sentence embedding.
         width: width of a hidden layer before the classes; 0: none.
         dropout: share of the inputs dropped in training.
         smoothing: share of each target spread over all labels in training.
         weights: what an example of each label weighs in training (`multi`: a positive one); empty: all the same.
         outside: the label of texts that are none of what was asked for, if the data has it.
         threshold: `multi`: "one" for all labels, or "each" its own (where dev has enough examples of it).
-        calibration: slope and offset that make probabilities of the scores.
+        calibration: slope and offset that make probabilities of the scores; None: no example was left to fit them on,
+            and labels come without a score.
         thresholds: `multi`: the least probability that is reported, by label; empty: 0.5.
         reads_query: whether the texts are pairs, the first of each in the document's query.
 
@@ -75,13 +78,14 @@ class ClassificationHead(nn.Module):
         *,
         multi: bool = False,
         pool: str = "auto",
+        unit: bool = False,
         width: int = 0,
         dropout: float = 0.1,
         smoothing: float = 0.0,
         weights: Sequence[float] = (),
         outside: str = "oos",
         threshold: str = "one",
-        calibration: Sequence[float] = (1.0, 0.0),
+        calibration: Sequence[float] | None = (1.0, 0.0),
         thresholds: Sequence[float] = (),
         reads_query: bool = False,
     ) -> None:
@@ -91,10 +95,10 @@ class ClassificationHead(nn.Module):
             raise RecipeError(f"unknown threshold {threshold!r}; allowed: {', '.join(_THRESHOLDS)}")
         if not 0.0 <= smoothing < 1.0:
             raise RecipeError(f"smoothing is {smoothing}; allowed: from 0 up to, not including, 1")
-        self.hidden_width, self.labels, self.multi = hidden_width, tuple(labels), multi
+        self.hidden_width, self.labels, self.multi, self.unit = hidden_width, tuple(labels), multi, unit
         self.width, self.dropout, self.smoothing = width, dropout, smoothing
         self.weights, self.outside, self.threshold = tuple(weights), outside, threshold
-        self.calibration = (float(calibration[0]), float(calibration[1]))
+        self.calibration = None if calibration is None else (float(calibration[0]), float(calibration[1]))
         self.thresholds = tuple(thresholds) or (0.5,) * len(self.labels)
         self._keeps_scores = False
         self.pool = Pool(pool, hidden_width)
@@ -138,13 +142,14 @@ class ClassificationHead(nn.Module):
             "labels": list(self.labels),
             "multi": self.multi,
             "pool": self.pool.how,
+            "unit": self.unit,
             "width": self.width,
             "dropout": self.dropout,
             "smoothing": self.smoothing,
             "weights": list(self.weights),
             "outside": self.outside,
             "threshold": self.threshold,
-            "calibration": list(self.calibration),
+            "calibration": list(self.calibration) if self.calibration else None,
             "thresholds": list(self.thresholds),
             "reads_query": self.reads_query,
         }
@@ -165,14 +170,21 @@ class ClassificationHead(nn.Module):
             return np.array([label in names for label in self.labels], dtype=np.float32)
         return next((self.labels.index(name) for name in names), -1)
 
+    def vectors(self, hidden: Hidden) -> Tensor:
+        """Return what the classes are told by. *Shape:* (n_windows, hidden_width)."""
+        vectors: Tensor = self.pool(hidden)
+        return nn.functional.normalize(vectors, dim=-1) if self.unit else vectors
+
     def logits(self, hidden: Hidden) -> Tensor:
         """Return the scores of the labels. *Shape:* (n_windows, n_labels)."""
-        logits: Tensor = self.classes(self.pool(hidden))
+        logits: Tensor = self.classes(self.vectors(hidden))
         return logits
 
     def loss(self, hidden: Hidden, windows: Sequence[Window], targets: Sequence[Any]) -> Tensor:
         """Return the cross-entropy, averaged over windows (`multi`: and labels); texts without a label do not count."""
-        logits = self.logits(hidden)
+        return self._loss(self.logits(hidden), targets)
+
+    def _loss(self, logits: Tensor, targets: Sequence[Any]) -> Tensor:
         weights = torch.tensor(self.weights) if self.weights else None
         if self.multi:
             aims = torch.from_numpy(np.stack(targets)) * (1 - self.smoothing) + self.smoothing / 2
@@ -183,6 +195,19 @@ class ClassificationHead(nn.Module):
         return nn.functional.cross_entropy(
             logits, aims, weight=weights, label_smoothing=self.smoothing, ignore_index=-1
         )
+
+    def solve(self, vectors: Tensor, targets: Sequence[int]) -> None:
+        """Put in place of the classes the logistic regression on these vectors, by L-BFGS.
+
+        It is scikit-learn's with its defaults: the sum of the losses and half the squared weights, offsets free. The
+        head has no hidden layer, and a text one label.
+
+        Args:
+            vectors: what `vectors` gives of the examples. *Shape:* (n_examples, hidden_width)
+            targets: the number of each one's label.
+
+        """
+        solve(cast(nn.Linear, self.classes[-1]), vectors, lambda logits: len(targets) * self._loss(logits, targets))
 
     def decode(self, hidden: Hidden, windows: Sequence[Window], found: Sequence[Document]) -> list[Document]:
         """Return each window's document with the scores of its labels, in `metadata`; `merge` decides."""
@@ -201,7 +226,7 @@ class ClassificationHead(nn.Module):
             probabilities = self._probabilities(scores)
             label = self._label(probabilities)
             labels |= {self.kind: label} if label else {}
-            if self._knows_outside:
+            if self._knows_outside and self.calibration:
                 metadata[OUTSIDE] = float(probabilities[self.labels.index(self.outside)])
             if self._keeps_scores:
                 metadata[self.kind] = scores
@@ -212,14 +237,14 @@ class ClassificationHead(nn.Module):
         return not self.multi and self.outside in self.labels
 
     def _probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        slope, offset = self.calibration
+        slope, offset = self.calibration or (1.0, 0.0)
         return _sigmoid(slope * scores + offset) if self.multi else softmax(slope * scores)
 
     def _label(self, probabilities: NDArray[np.float64]) -> Label | None:
         """Return the likeliest label, with the others that pass their thresholds; `multi`: None if none does."""
         order = np.argsort(-probabilities, kind="stable")
         if not self.multi:
-            return Label(self.labels[order[0]], float(probabilities[order[0]]))
+            return Label(self.labels[order[0]], float(probabilities[order[0]]) if self.calibration else None)
         passed = [
             Label(self.labels[n], float(probabilities[n])) for n in order if probabilities[n] >= self.thresholds[n]
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -122,6 +122,30 @@ def sharpness(scores: Sequence[Scores], golds: Sequence[int], steps: int = 50) -
             break
         slope = new
     return float(min(max(slope, 1e-3), 1e3))
+
+
+def solve(classes: nn.Linear, vectors: Tensor, total_loss: Callable[[Tensor], Tensor]) -> None:
+    """Set a linear map to the least sum of a loss of its outputs and half its squared weights, by L-BFGS.
+
+    Args:
+        classes: the map.
+        vectors: its inputs. *Shape:* (n, in_features)
+        total_loss: of its outputs, *(n, out_features)*, summed over them; convex.
+
+    """
+    with torch.no_grad():
+        for parameter in classes.parameters():
+            parameter.zero_()
+    optimizer = torch.optim.LBFGS(classes.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = total_loss(classes(vectors)) + classes.weight.square().sum() / 2
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)
 
 
 def best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], n_gold: int | None = None) -> float:
