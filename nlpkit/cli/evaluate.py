@@ -28,12 +28,19 @@ def evaluate(
         [], "--against", help="Write once more, with these settings, or 'bare': without the adapter."
     ),
     html: Path | None = typer.Option(None, "--html", help="A page to show what was written, side by side."),
+    robustness: bool = typer.Option(False, "--robustness", help="Scores under typing errors, other case, new names..."),
+    fairness: bool = typer.Option(False, "--fairness", help="Scores where the texts tell of other groups of people."),
+    groups: Path | None = typer.Option(None, "--groups", help="Groups of your own for --fairness, as TOML."),
     json: bool = typer.Option(False, "--json", help="One JSON object, and nothing else."),
 ) -> None:
     """Measure an adapter, or what a decoder writes, on data with known answers."""
     from nlpkit import checkpoint, writings
 
+    if groups is not None and not fairness:
+        raise InputError("--groups says between whom --fairness compares; give both")
     if target in writings.names() or _writes(target):
+        if robustness or fairness:
+            raise InputError(f"{target!r} writes texts; --robustness and --fairness are for what reads")
         settings = {key: parsed(value) for key, value in pairs(chosen, "--set")}
         other = None
         if against:
@@ -44,7 +51,7 @@ def evaluate(
     if chosen or against or html:
         checkpoint.locate(target)
         raise InputError(f"{target!r} reads texts; --set, --against and --html are for what is written")
-    _read(target, data, json=json)
+    _read(target, data, {"robustness": robustness, "fairness": fairness, "groups": groups}, json=json)
 
 
 def _writes(target: str) -> bool:
@@ -55,15 +62,21 @@ def _writes(target: str) -> bool:
     return heads == [GENERATION]
 
 
-def _read(adapter: str, data: Path, *, json: bool) -> None:
+def _read(adapter: str, data: Path, wanted: dict[str, Any], *, json: bool) -> None:
     import nlpkit
+    from nlpkit.cli.probes import probes, show_fairness, show_robustness
 
     evaluation = nlpkit.evaluate(adapter, data=data).to_dict()
+    probed = probes(adapter, data, **wanted)
     if json:
-        emit(evaluation)
+        emit({**evaluation, **{key: found.to_dict() for key, found in probed.items()}})
         return
     show(f"{evaluation['task']} on {evaluation['data']}, {evaluation['n']} documents")
     show_table(("score", "value"), ((name, f"{value:.4f}") for name, value in evaluation["scores"].items()))
+    if "robustness" in probed:
+        show_robustness(probed["robustness"])
+    if "fairness" in probed:
+        show_fairness(probed["fairness"])
 
 
 def _written(

@@ -15,6 +15,7 @@ from nlpkit.cli import (
     compare,
     demo,
     evaluate,
+    explain,
     generate,
     predict,
     tasks,
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("predict")(predict.predict)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("explain")(explain.explain)
 app.command("tasks")(tasks.tasks)
 app.command("adapters")(adapters.adapters)
 app.command("generate")(generate.generate)

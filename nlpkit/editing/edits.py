@@ -115,7 +115,8 @@ def spans_of(document: Document) -> list[tuple[int, int]]:
     """Return the places of everything found in a document, each once, in the order of the text."""
     placed: list[Span | Entity | Mention | Answer] = [*document.entities, *document.slots]
     placed += [m for chain in document.chains for m in chain.mentions]
-    placed += [e for r in document.relations for e in (r.subject, r.object, *r.evidence)]
+    for relation in document.relations:
+        placed += [relation.subject, relation.object, *relation.evidence]
     placed += [a for a in document.answers if a.start >= 0 and not a.document]
     return sorted({(span.start, span.end) for span in placed})
 

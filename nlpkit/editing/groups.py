@@ -151,9 +151,8 @@ class _Marks:
 
     def outside(self, spans: Sequence[tuple[int, int]]) -> _Marks:
         """Take away what stands inside a name, which is replaced as a whole."""
-        free = lambda a, b: all(b <= start or a >= end for start, end in spans)  # noqa: E731
-        self.pronouns = [p for p in self.pronouns if free(p.start, p.end)]
-        self.words = [w for w in self.words if free(w[0], w[1])]
+        self.pronouns = [p for p in self.pronouns if _is_free(p.start, p.end, spans)]
+        self.words = [w for w in self.words if _is_free(w[0], w[1], spans)]
         return self
 
     def told(self, groups: Mapping[str, Group], name: str, forms: Mapping[str, Forms]) -> list[Edit] | None:
@@ -171,6 +170,10 @@ class _Marks:
             if pronoun.owner != group.pronouns:
                 edits += swapped(self.text, pronoun, own)
         return edits
+
+
+def _is_free(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
+    return all(end <= first or start >= last for first, last in spans)
 
 
 @cache

@@ -143,11 +143,15 @@ class Unseen:
 
         def choose(kind: str, script: str, number: int) -> Name | None:
             own = self._names[script]
-            pick = lambda part: own[part][(start + number) % len(own[part])] if own[part] else ""  # noqa: E731
-            name = Name(pick("given"), pick("family")) if kind == PERSON else Name("", pick(kind))
+            given, family, other = (_one_of(own.get(part, ()), start + number) for part in ("given", "family", kind))
+            name = Name(given, family) if kind == PERSON else Name("", other)
             return name if name.family else None
 
         return renamed(document.text, names_in(document), choose)
+
+
+def _one_of(names: Sequence[str], number: int) -> str:
+    return names[number % len(names)] if names else ""
 
 
 def _occurs(name: str, known: str, words: set[str]) -> bool:
