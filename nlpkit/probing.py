@@ -8,7 +8,7 @@ Efron & Tibshirani 1993; Koehn 2004).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +22,6 @@ from nlpkit.editing.noise import NOISES, noisy
 from nlpkit.editing.renaming import Unseen
 from nlpkit.errors import InputError
 from nlpkit.heads.base import Head
-from nlpkit.recipes import Recipe
 from nlpkit.scoring import texts_of
 from nlpkit.types import Document
 
@@ -130,23 +129,24 @@ class Fairness:
         return {"n": self.n, "axes": axes, "skipped": dict(self.skipped)}
 
 
-def golds_of(recipe: Recipe, data: str | Path) -> list[Document]:
-    """Return the test documents of a recipe, of a joint one those of its first data set.
+def tested(task: Task, data: str | Path) -> tuple[Task, list[Document]]:
+    """Return a task with its test documents; of a joint one the heads of its first data set, with those.
 
     Args:
-        recipe: of a task that reads.
-        data: the file, or the folder that holds the recipe's.
+        task: one that reads.
+        data: the file, or the folder that holds the files of the task's recipe.
 
     Raises:
         DataError: the data is at fault.
-        InputError: the recipe is of an adapter that writes.
+        InputError: the task writes texts.
 
     """
-    if recipe.writes:
-        raise InputError(f"{recipe.name} writes texts; robustness, fairness and explanations are of tasks that read")
-    spec = recipe.sets[0]
+    if task.recipe.writes:
+        raise InputError(f"{task.recipe.name} writes texts; robustness and fairness are of tasks that read")
+    spec = task.recipe.sets[0]
     place = Path(data) / spec.folder if Path(data).is_dir() else Path(data)
-    return [e.document for e in read(located(place, spec.test or spec.train, spec.format), spec.format)]
+    golds = [e.document for e in read(located(place, spec.test or spec.train, spec.format), spec.format)]
+    return replace(task, heads=[head for head in task.heads if head.kind in spec.heads]), golds
 
 
 def robustness(task: Task, golds: Sequence[Document], *, progress: Progress | None = None) -> Robustness:

@@ -20,8 +20,7 @@ def probes(adapter: str, data: Path, *, robustness: bool, fairness: bool, groups
     if not (robustness or fairness):
         return {}
     chosen = read_groups(groups) if fairness else None
-    task = checkpoint.load(checkpoint.locate(adapter))
-    golds = probing.golds_of(task.recipe, data)
+    task, golds = probing.tested(checkpoint.load(checkpoint.locate(adapter)), data)
     found: dict[str, Any] = {}
     if robustness:
         found["robustness"] = probing.robustness(task, golds, progress=lambda name: note(f"measuring {name}"))

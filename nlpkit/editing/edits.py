@@ -13,7 +13,7 @@ from nlpkit.types import Answer, Chain, Document, Entity, Mention, Relation, Spa
 Placed = TypeVar("Placed", Span, Entity, Mention, Answer)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Edit:
     """The characters [start, end) of a text are replaced by `text`; an insertion where the two are equal."""
 
@@ -35,11 +35,16 @@ def applied(text: str, edits: Sequence[Edit]) -> str:
 def undone(text: str, edits: Sequence[Edit]) -> list[Edit]:
     """Return the edits that make the old text of the new one."""
     found, shift = [], 0
-    for edit in sorted(edits):
+    for edit in in_order(edits):
         start = edit.start + shift
         found.append(Edit(start, start + len(edit.text), text[edit.start : edit.end]))
         shift += len(edit.text) - (edit.end - edit.start)
     return found
+
+
+def in_order(edits: Sequence[Edit]) -> list[Edit]:
+    """Return edits in the order of the text; insertions at one place in the order given."""
+    return sorted(edits, key=lambda edit: (edit.start, edit.end))
 
 
 class Moves:
@@ -57,7 +62,7 @@ class Moves:
     """
 
     def __init__(self, text: str, edits: Sequence[Edit]) -> None:
-        self._edits = sorted(edits)
+        self._edits = in_order(edits)
         ends = [0, *(place for edit in self._edits for place in (edit.start, edit.end)), len(text)]
         if any(after < before for before, after in pairwise(ends)):
             raise ValueError(f"edits of {text[:40]!r}... overlap or lie outside it: {self._edits[:5]}")

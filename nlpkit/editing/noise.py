@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from random import Random
 
-from nlpkit.editing.edits import Edit, Moves, edited, spans_of
+from nlpkit.editing.edits import Edit, Moves, edited, in_order, spans_of
 from nlpkit.schemas import items_of
 from nlpkit.text import unspaced, words
 from nlpkit.types import Document
@@ -121,7 +121,7 @@ def noisy(document: Document, noise: Noise, seed: str) -> Document:
 def sparing(text: str, edits: Sequence[Edit], spans: Sequence[tuple[int, int]]) -> list[Edit]:
     """Return the edits that leave every span its borders and some of its text, and some of the whole text too."""
     borders = {place for span in spans for place in span}
-    kept = [e for e in sorted(edits) if not any(place in borders for place in range(e.start + 1, e.end))]
+    kept = [e for e in in_order(edits) if not any(place in borders for place in range(e.start + 1, e.end))]
     for start, end in [*spans, (0, len(text))]:
         moves = Moves(text, kept)
         if not moves.text[moves.start(start) : moves.end(end)].strip():

@@ -38,7 +38,7 @@ _ADVERB = _words("also always never often still then now just only ever soon onc
 _PLURALS = {"is": "are", "was": "were", "has": "have", "does": "do", "isn": "aren", "wasn": "weren", "hasn": "haven"}
 _PLURALS |= {"doesn": "don", "goes": "go"}
 _NO_VERB = _words("as this thus less perhaps besides nevertheless nonetheless afterwards ours yours was is")
-_BEFORE = re.compile(r"\b(is|was|has|does)\s+$", re.IGNORECASE)
+_BEFORE = re.compile(r"\b(is|was|has|does)(?:n['’]t)?\s+$", re.IGNORECASE)
 _CONTRACTED = re.compile(r"(['’])s\b(?:\s+(been|got|had)\b)?", re.IGNORECASE)
 _CHINESE_GUARD = (r"(?<![其吉排维利])", r"(?![们人国乡日处杀方])")
 
