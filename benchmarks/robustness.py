@@ -1,4 +1,4 @@
-"""What shipped adapters lose under noise and unseen names, how they differ between groups, and whether `explain` is true.
+"""What shipped adapters lose under noise and unseen names, how groups differ, and whether explanations are true.
 
 Faithfulness (DeYoung et al. 2020, ERASER): how much a decision's probability falls when the words with the most weight
 are hidden (comprehensiveness: more is better), and when all others are (sufficiency: less is better), averaged over
@@ -92,7 +92,7 @@ def faithfulness(name: str, task: Task, golds: Sequence[Document]) -> list[Row]:
         document = Document(gold.text)
         explanation = next(e for e in explain(task, document) if not e.decision.places)
         deltas.append(abs(explanation.delta))
-        order = sorted(range(len(explanation.words)), key=lambda n: -explanation.words[n].weight)  # noqa: B023
+        order = sorted(range(len(explanation.words)), key=lambda n: -explanation.words[n].weight)
         with task.adapted.using(task.name) as model:
             (found,) = engine.read(model, task.heads, [document], task.reading)
             case = Case.of(model, head, task, found, explanation.decision)  # type: ignore[arg-type]

@@ -29,6 +29,8 @@ STEPS = 50
 """Points on the way at which gradients are taken (Gauss-Legendre)."""
 _AT_ONCE_PIECES = 2048
 """Pieces read at once, over all points."""
+_LISTED = 30
+"""Labels that a message names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,9 @@ def _chosen(task: Task, document: Document, kind: str | None) -> list[Explainabl
 def _nothing(task: Task, heads: Sequence[Explainable], document: Document, label: str | None) -> str:
     known = sorted({name for head in heads for name in (*getattr(head, "labels", ()), *getattr(head, "intents", ()))})
     if label is not None and known and label not in known:
-        return f"{task.recipe.name} has no label {label!r}; it has: {', '.join(known[:30])}"
+        return (
+            f"{task.recipe.name} has no label {label!r}; it has: {', '.join(known[:30])}{', ...' * (len(known) > 30)}"
+        )
     what = f"no {label!r}" if label is not None else "nothing"
     return f"{task.recipe.name} finds {what} in {document.text[:60]!r}; there is nothing to explain"
 

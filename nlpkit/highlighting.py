@@ -110,8 +110,9 @@ def _map(explanation: Explanation) -> str:
     return f"<details><summary>From every word to every word</summary>{head}{''.join(parts)}</svg></details>"
 
 
-_STYLE = """body { font: 16px/1.6 system-ui, sans-serif; color: #222; }
-body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+_STYLE = """body {
+  font: 16px/1.6 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 60rem; padding: 0 1rem;
+}
 section { border-top: 1px solid #ccc; margin-top: 2rem; }
 .text { font-size: 1.15rem; line-height: 2; white-space: pre-wrap; overflow-wrap: anywhere; }
 .text span { border-radius: .2em; padding: .1em 0; }

@@ -37,7 +37,19 @@ def records(result):
 def test_these_are_the_commands():
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(
         [
-            *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "compare", "demo"),
+            *(
+                "predict",
+                "train",
+                "evaluate",
+                "explain",
+                "generate",
+                "chat",
+                "tasks",
+                "adapters",
+                "backbones",
+                "compare",
+                "demo",
+            ),
             *(f"graph {verb}" for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo")),
         ]
     )
