@@ -76,7 +76,7 @@ def _marked(text: str, marks: Sequence[tuple[Word, str, float, str]]) -> str:
     for word, colour, share, title in marks:
         if word.start < done:
             continue
-        shade = f"background: rgba({colour}, {0.85 * share:.3f})"
+        shade = f"background: rgba({colour}, {0.6 * share:.3f})"
         parts.append(
             f'{escape(text[done : word.start])}<span style="{shade}" title="{title}">{escape(word.text)}</span>'
         )

@@ -138,6 +138,7 @@ def test_punctuation_within_words_and_numbers_stays():
     lost = lambda text: applied(text, without_punctuation(text, Random(0)))  # noqa: E731
     assert lost("Don't pay 3.5, she said - well-known (U.S.)!") == "Don't pay 3.5 she said well-known U.S"
     assert lost("他说：“好，走。”") == "他说好走"
+    assert lost("玛丽·居里打“擦边球”了") == "玛丽·居里打擦边球了"
 
 
 def test_a_span_of_signs_alone_is_spared_and_so_is_a_text():

@@ -83,6 +83,8 @@ def test_names_words_and_pronouns_change_together():
     assert found == {}  # a son beside an actress
     found = texts("Mrs Ann Lee is an actress. She was born in Oslo.", "gender", "Ann Lee")
     assert found["male"].startswith("Mr ")
+    assert texts("Miss Smith came.", "gender") == {"female": "Miss Smith came.", "male": "Mr Smith came."}
+    assert texts("Mr Smith came.", "gender")["female"] == "Ms Smith came."
     assert found["male"].endswith("Lee is an actor. He was born in Oslo.")
     assert found["female"].startswith("Mrs ")
     assert "Ann" not in found["female"]

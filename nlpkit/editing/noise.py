@@ -18,6 +18,8 @@ _SHORTEST = 4
 """Letters of the shortest word that gets one: its first and last letter stay (Pruthi et al. 2019)."""
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEAR = {key: "".join(row[max(0, n - 1) : n] + row[n + 1 : n + 2]) for row in _ROWS for n, key in enumerate(row)}
+_DOT = "·"
+"""What Chinese puts between the parts of a foreign name."""
 _SPACE = re.compile(r"\s")
 
 Noise = Callable[[str, Random], list[Edit]]
@@ -83,14 +85,14 @@ def upper_case(text: str, random: Random) -> list[Edit]:
 def without_punctuation(text: str, random: Random) -> list[Edit]:
     """Return what takes the punctuation out of a text, and the space after a sign that stood between two.
 
-    Signs within a word or a number stay ("don't", "3.5"), but for those of full width.
+    Signs within a word, a number or a foreign name stay ("don't", "3.5", "玛丽·居里").
     """
     found = []
     for n, sign in enumerate(text):
         if not unicodedata.category(sign).startswith("P"):
             continue
         before, after = text[n - 1 : n] if n else "", text[n + 1 : n + 2]
-        if before.isalnum() and after.isalnum() and not unspaced(sign):
+        if before.isalnum() and after.isalnum() and (sign == _DOT or not any(map(unspaced, (before, sign, after)))):
             continue
         lone = (not before or _SPACE.match(before)) and _SPACE.match(after)
         found.append(Edit(n, n + 2 if lone else n + 1, ""))
