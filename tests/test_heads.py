@@ -13,7 +13,7 @@ from nlpkit import engine
 from nlpkit.engine import Reading
 from nlpkit.errors import RecipeError
 from nlpkit.heads import HEADS, head_class, in_order
-from nlpkit.heads.base import Head, platt
+from nlpkit.heads.base import Decision, Explainable, Head, platt
 from nlpkit.heads.localised import LocalisedScorer, Sides, adaptive_threshold_loss
 from nlpkit.heads.tagging import viterbi
 from nlpkit.judging import KINDS, MISSED, RIGHT
@@ -136,6 +136,39 @@ def test_a_text_without_words_gives_a_sound_document(head, backbone):
     for text in ("", " ", "\n"):
         (found,) = engine.read(backbone, [head], [Document(text)], READING)
         assert found.text == text
+
+
+def test_a_decision_has_a_margin_that_the_states_have_a_part_in(head, backbone):
+    if not isinstance(head, Explainable):
+        assert head.kind == "dialogue"
+        return
+    head.eval()
+    documents = [replace(d, query="") if not head.reads_query else d for d in golds_of(head.kind)]
+    decided = [(document, decision) for document in documents for decision in head.decisions(document)]
+    assert decided
+    for document, decision in decided:
+        assert head.decisions(document, decision.label)
+        assert not head.decisions(document, "unheard of")
+        (window,) = READING.windows(backbone, document)
+        states = backbone.hidden([window] * 2, attention=head.reads_attention).states.detach().requires_grad_()
+        read = backbone.hidden([window] * 2, attention=head.reads_attention)
+        margin = head.margin(replace(read, states=states), window, document, decision)
+        assert margin.shape == (2,)
+        torch.testing.assert_close(margin[0], margin[1])
+        (gradient,) = torch.autograd.grad(margin.sum(), states)
+        assert float(gradient.abs().sum()) > 0
+
+
+def test_the_margin_of_a_label_is_its_log_odds(backbone):
+    head = head_class("classification").fit(GOLDS, 16, {}).eval()
+    (found,) = engine.read(backbone, [head], [Document("Ann Lee")], READING)
+    (window,) = READING.windows(backbone, found)
+    (decision,) = head.decisions(found)
+    with torch.no_grad():
+        margin = head.margin(backbone.hidden([window]), window, found, decision)
+    torch.testing.assert_close(float(torch.sigmoid(margin)), decision.score)
+    other = next(label for label in head.labels if label != decision.label)
+    assert head.decisions(found, other) == [Decision(other)]
 
 
 @pytest.mark.slow

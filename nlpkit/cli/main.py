@@ -17,6 +17,7 @@ from nlpkit.cli import (
     convert,
     demo,
     evaluate,
+    explain,
     further,
     generate,
     init,
@@ -43,6 +44,7 @@ app.command("init")(init.init)
 app.command("train")(train.train)
 app.command("continue")(further.further)
 app.command("evaluate")(evaluate.evaluate)
+app.command("explain")(explain.explain)
 app.command("tasks")(tasks.tasks)
 app.command("adapters")(adapters.adapters)
 app.command("generate")(generate.generate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -13,7 +14,7 @@ from nlpkit.errors import RecipeError
 from nlpkit.judging import Judgement
 from nlpkit.resampling import Tally
 from nlpkit.text import Window
-from nlpkit.types import Document, Entity
+from nlpkit.types import Document, Entity, Span
 
 
 @runtime_checkable
@@ -123,6 +124,51 @@ class Thresholded(Protocol):
 def worth(head: Head, window: Window, gold: Document, draw: float) -> bool:
     """Say whether a head has anything to learn from a window."""
     return not isinstance(head, Choosy) or head.worth(window, gold, draw)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Something that a head decided: a label, of a whole text or of some places in it (a relation has two)."""
+
+    label: str
+    places: tuple[Span, ...] = ()
+    score: float | None = None
+
+
+@runtime_checkable
+class Explainable(Head, Protocol):
+    """A head whose decisions can be traced back to what it read."""
+
+    def decisions(self, document: Document, label: str | None = None) -> list[Decision]:
+        """Return what this head decided of a document, or what of it has this label, the surest first.
+
+        A label for whole texts may be one that was not chosen.
+        """
+        ...
+
+    def margin(self, hidden: Hidden, window: Window, document: Document, decision: Decision) -> Tensor:
+        """Return how far a decision is above what else could be decided, as log-odds. *Shape:* (n_rows,).
+
+        Args:
+            hidden: any number of readings of one window; gradients flow to them.
+            window: that window; it holds the places of the decision.
+            document: with all that was found in it.
+            decision: one of this head's.
+
+        """
+        ...
+
+
+def above_others(logits: Tensor, chosen: int) -> Tensor:
+    """Return the log-odds of one class against all others. *Shape:* (..., n_classes) -> (...)."""
+    others = torch.arange(logits.shape[-1]) != chosen
+    return logits[..., chosen] - logits[..., others].logsumexp(-1)
+
+
+def surest(decisions: Sequence[Decision], label: str | None) -> list[Decision]:
+    """Return decisions, or those with a label, the surest first."""
+    wanted = [d for d in decisions if label in (None, d.label)]
+    return sorted(wanted, key=lambda d: -(d.score or 0.0))
 
 
 def in_core(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
 from nlpkit.errors import RecipeError
-from nlpkit.heads.base import check_options, feed_forward, platt
+from nlpkit.heads.base import Decision, above_others, check_options, feed_forward, platt
 from nlpkit.heads.labelling import (
     Pool,
     Scores,
@@ -249,6 +249,19 @@ class ClassificationHead(nn.Module):
             Label(self.labels[n], float(probabilities[n])) for n in order if probabilities[n] >= self.thresholds[n]
         ]
         return replace(passed[0], others=tuple(passed[1:])) if passed else None
+
+    def decisions(self, document: Document, label: str | None = None) -> list[Decision]:
+        """Return the text's labels, or the label asked for, whether it was chosen or not."""
+        chosen = document.labels.get(self.kind)
+        found = [Decision(one.label, (), one.score) for one in (chosen, *chosen.others)] if chosen else []
+        if label is None:
+            return found
+        return [d for d in found if d.label == label] or [Decision(label)] * (label in self.labels)
+
+    def margin(self, hidden: Hidden, window: Window, document: Document, decision: Decision) -> Tensor:
+        """Return the log-odds of the label against all others; `multi`: against its absence. *Shape:* (n_rows,)."""
+        logits, chosen = self.logits(hidden), self.labels.index(decision.label)
+        return logits[:, chosen] if self.multi else above_others(logits, chosen)
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return accuracy (`multi`: of whole sets of labels) and macro F1 over the labels found or gold.

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlpkit.backbone import Hidden
-from nlpkit.heads.base import in_core
-from nlpkit.heads.tagging import Tagger, without_overlaps
+from nlpkit.heads.base import Decision, in_core, surest
+from nlpkit.heads.tagging import Tagger, span_decisions, without_overlaps
 from nlpkit.judging import ENTITIES, Judgement, judge_spans
 from nlpkit.metrics import entity_counts, total
 from nlpkit.resampling import Tally, counted, scores_of
@@ -110,6 +110,14 @@ class NerHead(Tagger):
     def merge(self, parts: Sequence[tuple[Window, Document]], merged: Document) -> Document:
         """Return the document with the entities that start in the core of their window."""
         return replace(merged, entities=in_core(parts, lambda d: d.entities))
+
+    def decisions(self, document: Document, label: str | None = None) -> list[Decision]:
+        """Return the entities, the surest first."""
+        return surest(span_decisions(document.entities), label)
+
+    def margin(self, hidden: Hidden, window: Window, document: Document, decision: Decision) -> Tensor:
+        """Return the mean log-odds of the tags of an entity's words. *Shape:* (n_rows,)."""
+        return self.span_margin(hidden, window, decision)
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return micro precision, recall and F1 of entities, strict in characters and type."""

@@ -20,15 +20,17 @@ from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
 from nlpkit.errors import DataError, RecipeError
-from nlpkit.heads.base import check_options, feed_forward, platt
+from nlpkit.heads.base import Decision, check_options, feed_forward, platt
 from nlpkit.judging import Judgement, judge_answer
 from nlpkit.metrics import answer_exact, answer_f1, answer_scores, answer_values, reads_by_character
 from nlpkit.resampling import Tally, means
 from nlpkit.text import Window
-from nlpkit.types import Answer, Document
+from nlpkit.types import Answer, Document, Span
 
 _OPTIONS = ("width", "dropout", "max_answer", "n_best", "null_share")
 _NEVER = -1e4
+_ANSWER = "answer"
+"""What a decision of this head is called."""
 _NOT_HERE, _UNKNOWN = (-1, -1), (-2, -2)
 """Targets of a window that does not hold the answer, and of one of which nobody knows where the answer stands."""
 
@@ -214,6 +216,17 @@ class QaHead(nn.Module):
         answers = tuple(replace(a, score=_sigmoid(slope * _log_odds(margins, n) + offset)) for n, a in enumerate(kept))
         answered = bool(answers) and (answers[0].score or 0.0) >= self.threshold
         return replace(merged, answers=answers if answered else ())
+
+    def decisions(self, document: Document, label: str | None = None) -> list[Decision]:
+        """Return the answers, the surest first."""
+        found = [Decision(_ANSWER, (Span(a.text, a.start, a.end),), a.score) for a in document.answers]
+        return found if label in (None, _ANSWER) else []
+
+    def margin(self, hidden: Hidden, window: Window, document: Document, decision: Decision) -> Tensor:
+        """Return the scores of the answer's first and last piece less those of no answer. *Shape:* (n_rows,)."""
+        start, end, null = self.logits(hidden, [window] * len(hidden.states))
+        first, stop = window.pieces(decision.places[0].start, decision.places[0].end)
+        return start[:, first] + end[:, stop - 1] - 2 * null[:, 0]
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return `exact` and `f1` of the best answers, as the scorers of SQuAD and, for Chinese, of CMRC do."""

@@ -20,7 +20,7 @@ from nlpkit.backbone import Hidden
 from nlpkit.chains import chains_of, with_anaphora
 from nlpkit.cues import claims, properties
 from nlpkit.errors import RecipeError
-from nlpkit.heads.base import check_options, platt
+from nlpkit.heads.base import Decision, above_others, check_options, platt, surest
 from nlpkit.heads.beside import Beside, seen_in
 from nlpkit.heads.directed import DirectedScorer, best_directed, directed_labels, one_way, roles_of
 from nlpkit.heads.labelling import best_threshold
@@ -330,6 +330,37 @@ class RelationHead(nn.Module):
         relations = merged_relations([r for _, part in parts for r in part.relations], chains)
         return replace(merged, chains=chains, relations=relations)
 
+    def decisions(self, document: Document, label: str | None = None) -> list[Decision]:
+        """Return the relations, the surest first; a decision's places are its subject and its object."""
+        found = []
+        for relation in document.relations:
+            subject, object_ = (Span(e.text, e.start, e.end) for e in (relation.subject, relation.object))
+            found.append(Decision(relation.label, (subject, object_), relation.score))
+        return surest(found, label)
+
+    def margin(self, hidden: Hidden, window: Window, document: Document, decision: Decision) -> Tensor:
+        """Return the relation's score less the threshold's (`exclusive`: its log-odds). *Shape:* (n_rows,).
+
+        What the cues say has no part in it.
+        """
+        n_rows, number = len(hidden.states), self.labels.index(decision.label)
+        pairs, kept = pairs_of(window, document.chains, self.types, self._allowed)
+        subject, object_ = (_owner(kept, place) for place in decision.places)
+        one = replace(
+            pairs,
+            subjects=np.array([subject]),
+            objects=np.array([object_]),
+            distances=pairs.distances[(pairs.subjects == subject) & (pairs.objects == object_)],
+        )
+        if not self.exclusive:
+            logits: Tensor = self.localised(self.localised.sides(hidden, [one] * n_rows))
+            return logits[:, number + 1] - logits[:, 0]
+        forth = one_way(one)
+        back = not len(forth.subjects)
+        directed = replace(one, subjects=one.objects, objects=one.subjects) if back else forth
+        logits = self._directed(hidden, [window] * n_rows, [directed] * n_rows)[0]
+        return above_others(logits, number + 1 + back * len(self._ids))
+
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return micro precision, recall and F1 of triples: both chains share a mention of the right type with gold.
 
@@ -385,6 +416,13 @@ class RelationHead(nn.Module):
         slope, offset = self.calibration
         probabilities = 1 / (1 + np.exp(-(slope * np.array(margins) + offset)))
         self.threshold = best_threshold(probabilities, np.array(right, dtype=bool), n_gold)
+
+
+def _owner(chains: Sequence[Chain], place: Span) -> int:
+    """Return the number of the chain that a mention belongs to."""
+    return next(
+        n for n, c in enumerate(chains) if any((m.start, m.end) == (place.start, place.end) for m in c.mentions)
+    )
 
 
 def _are_known(relations: Collection[str]) -> bool:

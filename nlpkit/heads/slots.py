@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
 from nlpkit.errors import DataError
-from nlpkit.heads.base import check_options, in_core
+from nlpkit.heads.base import Decision, above_others, check_options, in_core, surest
 from nlpkit.heads.labelling import Pool, averaged, check_labels, sharpness, softmax, with_scores, without
-from nlpkit.heads.tagging import Tagger, without_overlaps
+from nlpkit.heads.tagging import Tagger, span_decisions, without_overlaps
 from nlpkit.judging import SLOTS, Judgement, judge_labels, judge_spans
 from nlpkit.metrics import Counts, entity_counts, label_counts, label_names, total
 from nlpkit.resampling import Tally, counted, means, scores_of
@@ -150,6 +150,19 @@ class SlotsHead(Tagger):
             if self._keeps_scores:
                 metadata[self.kind] = scores
         return replace(merged, slots=in_core(parts, lambda d: d.slots), labels=labels, metadata=metadata)
+
+    def decisions(self, document: Document, label: str | None = None) -> list[Decision]:
+        """Return the intent, and the slots, the surest first; or the intent asked for, whether chosen or not."""
+        chosen = document.labels.get(self.kind)
+        intents = [Decision(chosen.label, (), chosen.score)] if chosen and label in (None, chosen.label) else []
+        found = [*intents, *surest(span_decisions(document.slots), label)]
+        return found or [Decision(label)] * (label in self.intents) if label is not None else found
+
+    def margin(self, hidden: Hidden, window: Window, document: Document, decision: Decision) -> Tensor:
+        """Return the log-odds of the intent, or the mean ones of the tags of a slot's words. *Shape:* (n_rows,)."""
+        if decision.places:
+            return self.span_margin(hidden, window, decision)
+        return above_others(self.intent(self.pool(hidden)), self.intents.index(decision.label))
 
     def score(self, predicted: Sequence[Document], golds: Sequence[Document]) -> dict[str, float]:
         """Return micro F1 of slots, strict in characters and kind, and the accuracy of intents where gold has one."""

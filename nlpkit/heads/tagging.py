@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlpkit.backbone import Hidden
-from nlpkit.heads.base import feed_forward, platt
+from nlpkit.heads.base import Decision, above_others, feed_forward, platt
 from nlpkit.text import Window
-from nlpkit.types import Entity
+from nlpkit.types import Entity, Span
 
 _SHAPES = 10
 _NEVER = -1e4
@@ -113,6 +113,15 @@ class Tagger(nn.Module):
             margin = slope * _log_odds(row[np.arange(first, last), path[first:last]]) + offset
             yield Entity(window.text[start:end], start, end, self.labels[path[first] // 2], 1 / (1 + math.exp(-margin)))
 
+    def span_margin(self, hidden: Hidden, window: Window, decision: Decision) -> Tensor:
+        """Return the mean log-odds of the tags of a span's words against all other tags. *Shape:* (n_rows,)."""
+        (place,) = decision.places
+        tags = self.tags(window, [Entity(place.text, place.start, place.end, decision.label)])
+        n_rows = len(hidden.states)
+        logits = self.logits(hidden, [window] * n_rows).view(n_rows, len(tags), -1)
+        inside = np.flatnonzero(tags).tolist()
+        return torch.stack([above_others(logits[:, word], int(tags[word])) for word in inside]).mean(0)
+
     def calibrate_spans(self, found: Iterable[tuple[Sequence[Entity], Sequence[Entity]]]) -> None:
         """Fit the scores to how often spans are right: `found` pairs those decoded uncalibrated with the gold ones."""
         margins, right = [], []
@@ -123,6 +132,11 @@ class Tagger(nn.Module):
                 margins.append(math.log(score / (1 - score)))
                 right.append((span.start, span.end, span.label) in true)
         self.calibration = platt(margins, right)
+
+
+def span_decisions(spans: Sequence[Entity]) -> list[Decision]:
+    """Return spans as decisions."""
+    return [Decision(e.label, (Span(e.text, e.start, e.end),), e.score) for e in spans]
 
 
 def without_overlaps(text: str, spans: Sequence[Entity]) -> tuple[Entity, ...]:

@@ -38,7 +38,7 @@ def test_these_are_the_commands():
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(
         [
             *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "compare", "demo"),
-            *("check", "split", "convert"),
+            *("check", "split", "convert", "init", "continue", "explain"),
             *(f"graph {verb}" for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo")),
             *(f"pack {verb}" for verb in ("build", "check", "push", "pull")),
         ]

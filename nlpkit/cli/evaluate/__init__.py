@@ -26,6 +26,9 @@ def evaluate(
         None, "--threshold-from", help="Choose the least score to report on this file, by F1."
     ),
     precision: float | None = typer.Option(None, "--precision", help="Choose it for this precision instead of by F1."),
+    robustness: bool = typer.Option(False, "--robustness", help="Scores under typing errors, other case, new names..."),
+    fairness: bool = typer.Option(False, "--fairness", help="Scores where the texts tell of other groups of people."),
+    groups: Path | None = typer.Option(None, "--groups", help="Groups of your own for --fairness, as TOML."),
     backbone: str = typer.Option("smollm2", "--backbone", "-b", help="The decoder that writes a kind of text."),
     chosen: list[str] = typer.Option(
         [], "--set", "-s", help="A setting of the decoding, as KEY=VALUE; again for more."
@@ -36,9 +39,12 @@ def evaluate(
     """Measure an adapter, or what a decoder writes, on data with known answers."""
     from nlpkit import writings
 
+    if groups is not None and not fairness:
+        raise InputError("--groups says between whom --fairness compares; give both")
     if target in writings.names() or _writes(target):
-        if report or threshold_from or precision is not None:
-            raise InputError(f"{target!r} writes texts; --report, --threshold-from and --precision are for what reads")
+        if report or threshold_from or precision is not None or robustness or fairness or groups:
+            options = "--report, --threshold-from, --precision, --robustness and --fairness"
+            raise InputError(f"{target!r} writes texts; {options} are for what reads")
         evaluate_written(target, data, backbone=backbone, settings=chosen, against=against, html=html, json=json)
         return
     if chosen or html:
@@ -46,7 +52,8 @@ def evaluate(
     if len(against) > 1 or BARE in against:
         raise InputError(f"{target!r} reads texts; --against takes one adapter, by its name or folder")
     other = against[0] if against else None
-    evaluate_read(target, data, other, report, threshold_from=threshold_from, precision=precision, json=json)
+    probed = {"robustness": robustness, "fairness": fairness, "groups": groups}
+    evaluate_read(target, data, other, report, probed, threshold_from=threshold_from, precision=precision, json=json)
 
 
 def _writes(target: str) -> bool:

@@ -20,14 +20,16 @@ def evaluate_read(
     data: Path,
     other: str | None,
     report: Path | None,
+    probed: dict[str, Any],
     *,
     threshold_from: Path | None,
     precision: float | None,
     json: bool,
 ) -> None:
-    """Score an adapter, and hold it against another where one is given."""
+    """Score an adapter, hold it against another where one is given, and probe it as is asked for."""
     import nlpkit
     from nlpkit import checkpoint
+    from nlpkit.cli.probes import probes, show_probes
 
     if other is not None:
         checkpoint.locate(other)  # a wrong name is said before the first adapter reads everything
@@ -42,12 +44,15 @@ def evaluate_read(
         from nlpkit.report import page
 
         write_page(report, page(evaluation, found))
+    measured = probes(adapter, data, **probed)
     if json:
-        emit(evaluation.to_dict() | ({"against": found.to_dict()} if found else {}))
+        against = {"against": found.to_dict()} if found else {}
+        emit(evaluation.to_dict() | against | {key: one.to_dict() for key, one in measured.items()})
         return
     _show(evaluation)
     if found is not None:
         _show_contrast(found)
+    show_probes(measured)
 
 
 def _show(evaluation: Evaluation) -> None:
