@@ -7,7 +7,7 @@
     python recipes.py
 
 `train` goes on where it stopped. Alone it notes what is trained in results/recipes/, one file a run, and shows and
-writes the test scores of all runs that were ever noted there.
+writes the test scores of all runs that were ever noted there, and the table of docs/domains.md.
 """
 
 from __future__ import annotations
@@ -60,6 +60,30 @@ FOLDERS = {
 
 NOTED = RESULTS / "recipes"
 """Where the figures of each run are kept."""
+
+DOMAINS = {
+    "biomedicine": "ner/bc5cdr",
+    "adverse drug effects": "relation/ade",
+    "AI papers": "relation/scierc",
+    "loan agreements": "ner/sec-filings",
+    "films": "ner/mit-movie",
+    "a bank's customers": "intent/banking77",
+    "an assistant's users": "intent/clinc150",
+    "news topics": "topic/ag_news",
+    "film reviews": "sentiment/sst2",
+    "social media": "ner/wnut17",
+    "CVs (Chinese)": "ner/resume-zh",
+    "news entities (Chinese)": "ner/cluener",
+    "microblogs (Chinese)": "ner/weibo",
+    "shop reviews (Chinese)": "sentiment/chnsenticorp",
+    "news titles (Chinese)": "topic/tnews",
+    "literature (Chinese)": "relation/chinese-literature",
+    "reading (Chinese)": "qa/cmrc2018",
+}
+"""The rows of docs/domains.md: a domain and its recipe."""
+DOCS = RESULTS.parent.parent / "docs"
+BEGIN, END = "<!-- domains: made by benchmarks/recipes.py -->\n", "<!-- end of domains -->\n"
+NOT_YET = "not measured yet"
 
 FULL = {"adapter.method": "full", "training.lr": 1e-4, "training.bf16": True}
 """What full fine-tuning changes: every weight moves, so by smaller steps; and mixed precision, to save time."""
@@ -184,6 +208,47 @@ def table(runs: Path, *, quick: bool) -> None:
     show("Recipes", rows)
     if not quick:
         write("recipes", rows, "the test part of each recipe's data")
+        into_docs(found)
+
+
+def into_docs(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put the table between its marks in docs/domains.md."""
+    page = DOCS / "domains.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}{domains(found)}{END}{after}", encoding="utf-8")
+
+
+def domains(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table of docs/domains.md."""
+    lines = [
+        "| domain | recipe | metric | adapter | full fine-tuning | parameters | minutes | MB |",
+        "|---|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for domain, name in DOMAINS.items():
+        own, full = (found.get(label(name, whole, {})) for whole in (False, True))
+        for metric in recipes.find(name).goals:
+            cells = [domain, f"`{name}`", metric, score(own, metric), score(full, metric), *sizes(name, own)]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def score(noted: Mapping[str, Any] | None, metric: str) -> str:
+    """Return a test score of a run."""
+    return f"{noted['test'][metric]:.4f}" if noted else NOT_YET
+
+
+def sizes(name: str, noted: Mapping[str, Any] | None) -> list[str]:
+    """Return the parameters, minutes and megabytes of a run, where they were noted."""
+    known = dict(noted or {})
+    if "bytes" not in known and name in checkpoint.shipped_names():
+        known |= {k: v for k, v in checkpoint.account(checkpoint.locate(name)).items() if k in ("parameters", "bytes")}
+    seconds = known.get("seconds")
+    return [
+        f"{sum(known['parameters'].values()):,}" if "parameters" in known else "",
+        f"{seconds / 60:.0f}" if seconds else "",
+        f"{known['bytes'] / 1e6:.1f}" if "bytes" in known else "",
+    ]
 
 
 def trained(folder: Path) -> bool:

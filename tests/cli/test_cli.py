@@ -296,6 +296,7 @@ def test_training_and_evaluating_pass_on_what_was_asked(run, monkeypatch, tmp_pa
 
     evaluation = Evaluation("relation/wikipedia", "test", 3, {"ner_f1": 0.5}, {})
     monkeypatch.setitem(vars(nlpkit), "train", train)
+    monkeypatch.setattr("nlpkit.curves.plot", lambda folder: folder / "curves.svg")
     monkeypatch.setitem(vars(nlpkit), "evaluate", lambda adapter, *, data: evaluation)
     dev = tmp_path / "dev.json"
     args = ("--data", tmp_path, "--out", tmp_path / "out", "--dev", dev, "--fresh")
