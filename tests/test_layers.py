@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 
 LAYERS = [
     {"errors", "heap", "quick", "runstate"},
-    {"types", "tables"},
+    {"types", "tables", "encoding"},
     {
         "lexicon",
         "recipes",
@@ -71,6 +71,8 @@ DOORS = {
     "peft": {"adapters"},
     "networkx": {"graph"},
     "sqlite3": {"graph"},
+    "charset_normalizer": {"encoding"},
+    "openpyxl": {"data"},
     "spacy": {"types", "data"},
     "faiss": {"search"},
     "sklearn": {"zeroshot"},

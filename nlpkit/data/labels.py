@@ -207,7 +207,7 @@ def read_trec(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
     """
     if any(part not in ("coarse", "fine") for part in parts) or len(parts) > 1:
         raise DataError(f"{path} has no part {'+'.join(parts)!r}; allowed: coarse, fine")
-    for number, line in lines(path, encoding="latin-1"):
+    for number, line in lines(path):
         label, _, question = line.strip().partition(" ")
         if not question or not _QUESTION_LABEL.fullmatch(label):
             raise DataError(
