@@ -1,4 +1,4 @@
-"""Whether the encoding of short files is found: real texts, one line to a hundred, in the encodings of their languages."""
+"""Whether the encoding of short files is found: real texts, one line to a hundred, as their languages write them."""
 
 from __future__ import annotations
 

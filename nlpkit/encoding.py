@@ -160,7 +160,7 @@ def _wide(block: bytes) -> str:
         text = decoded(block[:_SAMPLE], encoding)
         if text and "\0" not in text:
             plain = sum(
-                sign.isascii() and (sign.isprintable() or sign.isspace()) or sign in _everyday() for sign in text
+                (sign.isascii() and (sign.isprintable() or sign.isspace())) or sign in _everyday() for sign in text
             )
             best, share = (encoding, plain / len(text)) if plain / len(text) > share else (best, share)
     return best

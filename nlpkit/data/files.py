@@ -90,16 +90,43 @@ def _reading(where: str, path: Path, member: str) -> Iterator[None]:
         raise DataError(f"{where}{f', line {line}' if line else ''}: {said}; convert the whole file to UTF-8") from e
 
 
+def members(path: Path) -> list[str]:
+    """Return the files of a zip.
+
+    Raises:
+        DataError: it is none.
+
+    """
+    with _reading(str(path), path, ""), zipfile.ZipFile(path) as archive:
+        return [name for name in archive.namelist() if not name.endswith("/")]
+
+
+def content(path: Path) -> bytes:
+    """Return the bytes of a file, unpacked.
+
+    Raises:
+        DataError: it cannot be read, or unpacks to far more than it should.
+
+    """
+    with _reading(str(path), path, ""), _bytes(path, "") as raw:
+        return raw.read()
+
+
 @contextmanager
 def _bytes(path: Path, member: str) -> Iterator[IO[bytes]]:
-    """Open the bytes of a file, unpacked."""
+    """Open the bytes of a file, unpacked. A path may lead on into a zip; the only file of a zip needs no name."""
+    archives = [parent for parent in path.parents if parent.suffix == ".zip" and parent.is_file()]
+    if archives:
+        path, member = archives[0], str(path.relative_to(archives[0]))
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if n == member or n.endswith(f"/{member}")]
+            there = [name for name in archive.namelist() if not name.endswith("/")]
+            names = [n for n in there if n == member or n.endswith(f"/{member}")] if member else there
             names.sort(key=len)  # the very name before one in a deeper folder
-            if not member or not names:
-                allowed = ", ".join(n for n in archive.namelist() if not n.endswith("/"))
-                raise DataError(f"{path} holds no file {member!r}; write {path.name}#NAME with one of: {allowed}")
+            if not names or (not member and len(names) > 1):
+                raise DataError(
+                    f"{path} holds no file {member!r}; write {path.name}#NAME with one of: {', '.join(there)}"
+                )
             packed = archive.getinfo(names[0])
             if packed.flag_bits & 1:
                 raise DataError(f"{path}#{names[0]} is locked by a password; unpack it first")

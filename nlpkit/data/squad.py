@@ -65,6 +65,24 @@ def _elsewhere(asked: Sequence[Sequence[Example]]) -> Iterator[Example]:
                 break
 
 
+def record_example(record: Mapping[str, Any], place: str, source: str) -> Example:
+    """Return a question on a context, with answers as lists of texts and places or as objects.
+
+    Raises:
+        DataError: it has another shape; `place` says where it is.
+
+    """
+    try:
+        answers = record["answers"]
+        if isinstance(answers, Mapping):
+            pairs = zip(answers["text"], answers["answer_start"], strict=True)
+            answers = [{"text": text, "answer_start": start} for text, start in pairs]
+        question = {"id": record.get("id", source), "question": record["question"], "answers": answers}
+        return replace(_example(record["context"], question, source), source=source)
+    except (KeyError, TypeError, AttributeError, ValueError) as e:
+        raise DataError(f"{place}: {type(e).__name__} {e}; see the SQuAD format") from e
+
+
 def _example(context: str, question: Mapping[str, Any], file: str) -> Example:
     found = [] if question.get("is_impossible") else [_answer(context, a) for a in question["answers"]]
     source = f"{file}#{question['id']}"
