@@ -148,8 +148,8 @@ SAMPLES = {
     "multiwoz": MULTIWOZ,
     "conversations": [{"messages": [{"message": "Hello."}, {"message": "Hi."}, {"message": "How are you?"}]}],
     "nyt": (
-        '{"sentText": "In Oslo , Ada sang .", "relationMentions": [{"em1Text": "Oslo", "em2Text": "Ada", "label": "of"}, '
-        '{"em1Text": "Oslo", "em2Text": "Bo", "label": "of"}]}\n'
+        '{"sentText": "In Oslo , Ada sang .", "relationMentions": [{"em1Text": "Oslo", "em2Text": "Ada", '
+        '"label": "of"}, {"em1Text": "Oslo", "em2Text": "Bo", "label": "of"}]}\n'
     ),
     "slot-values": [{"text": "打开uc浏览器", "domain": "app", "intent": "LAUNCH", "slots": {"name": "uc"}}],
     "people-relations": "1 李明$王芳$###和###结婚了\n0 李明$王芳$李明见过###\n",
@@ -469,7 +469,7 @@ def test_slots_and_intent_come_together(tmp_path):
     assert (first.slots[0].text, first.slots[0].label, first.labels["slots"].label) == ("jazz", "genre", "music")
     assert (second.slots, second.entities) == ((), ())
     (path / "label").write_text("music\n")
-    with pytest.raises(DataError, match=r"2 lines in seq\.in, 2 in seq\.out, 1 in label"):
+    with pytest.raises(DataError, match=r"label, line 2 is not there, but others"):
         documents(path, "slots")
     (path / "label").unlink()
     with pytest.raises(DataError, match="no file"):

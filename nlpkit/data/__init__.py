@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from traceback import clear_frames
 
 from nlpkit.data import (
     brat,
@@ -116,11 +117,17 @@ def read(path: str | Path, format: str = AUTO) -> Iterator[Example]:
 
 def _some(examples: Iterator[Example], path: str | Path) -> Iterator[Example]:
     """Yield examples, and refuse a file without any."""
-    first = next(examples, None)
-    if first is None:
-        raise DataError(f"{path} holds no example; give a file that is not empty, or name its format if it is another")
-    yield first
-    yield from examples
+    try:
+        first = next(examples, None)
+        if first is None:
+            raise DataError(
+                f"{path} holds no example; give a file that is not empty, or name its format if it is another"
+            )
+        yield first
+        yield from examples
+    except DataError as e:
+        clear_frames(e.__traceback__)  # they hold readers half-way through a file, which close with them
+        raise
 
 
 def format_of(path: str | Path) -> str:

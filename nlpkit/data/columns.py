@@ -48,13 +48,13 @@ def read_csv(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
         DataError: the columns cannot be found, or a row lacks one (its line is named).
 
     """
-    member, chosen = named_parts(parts)
+    member, chosen = named_parts(path, parts)
     yield from _examples(path, member, partial(_csv_rows, path, member), chosen)
 
 
 def read_tsv(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
     """Read a label and a text a line from columns parted by tabs, where quotes are only signs; see `read_csv`."""
-    member, chosen = named_parts(parts)
+    member, chosen = named_parts(path, parts)
     yield from _examples(path, member, partial(_tsv_rows, path, member), chosen)
 
 
@@ -68,7 +68,7 @@ def read_excel(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
         MissingExtraError: openpyxl is not installed.
 
     """
-    sheet, chosen = named_parts(parts)
+    sheet, chosen = named_parts(path, parts)
     yield from _examples(path, sheet, partial(_excel_rows, path, sheet), chosen)
 
 
@@ -95,28 +95,20 @@ def _excel_rows(path: Path, sheet: str) -> Iterator[Row]:
     except ImportError as e:
         raise MissingExtraError("openpyxl", "excel") from e
     _refuse_huge(path)
-    book = None
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        if sheet and sheet not in book.sheetnames:
-            raise DataError(f"{path} has no sheet {sheet!r}; allowed: {', '.join(book.sheetnames)}")
-        found = book[sheet or book.sheetnames[0]]
-        found.reset_dimensions()  # some programs write them wrong, and rows would be cut
-        for number, row in enumerate(found.iter_rows(values_only=True), 1):
-            cells = [_cell(value) for value in row]
-            while cells and not cells[-1].strip():
-                cells.pop()
-            if cells:
-                yield number, cells
+        with path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            if sheet and sheet not in book.sheetnames:
+                raise DataError(f"{path} has no sheet {sheet!r}; allowed: {', '.join(book.sheetnames)}")
+            found = book[sheet or book.sheetnames[0]]
+            found.reset_dimensions()  # some programs write them wrong, and rows would be cut
+            for number, row in enumerate(found.iter_rows(values_only=True), 1):
+                if cells := _cells(row):
+                    yield number, cells
     except DataError:
         raise
     except Exception as e:  # a broken workbook breaks its parser in any way
-        raise DataError(
-            f"cannot read {path} as an Excel workbook: {type(e).__name__} {e}; save it as .xlsx anew"
-        ) from e
-    finally:
-        if book is not None:
-            book.close()
+        raise DataError(f"cannot read {path} as a workbook: {type(e).__name__} {e}; save it as .xlsx anew") from e
 
 
 def _refuse_huge(path: Path) -> None:
@@ -133,10 +125,15 @@ def _refuse_huge(path: Path) -> None:
         )
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _cells(row: Sequence[Any]) -> list[str]:
+    """Return the cells of a row as texts, less the empty ones at its end."""
+    cells = ["" if value is None else str(value) for value in row]
+    whole = [
+        str(int(v)) if isinstance(v, float) and v.is_integer() else cell for v, cell in zip(row, cells, strict=True)
+    ]
+    while whole and not whole[-1].strip():
+        whole.pop()
+    return whole
 
 
 def _examples(path: Path, part: str, rows_of: Callable[[], Iterator[Row]], chosen: dict[str, str]) -> Iterator[Example]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nlpkit.data.files import lines, load_json
 from nlpkit.errors import DataError
-from nlpkit.types import Document, Example, Turn
+from nlpkit.types import Document, Example, Role, Turn
 
 TURNS = ("messages", "content", "turns", "log", "dialogue", "dialog", "conversation")
 """What the key of the turns is called, and that of what a turn says."""
 SAYS = ("message", "content", "text", "utterance", "value")
+_ROLES: Final[tuple[Role, Role]] = ("user", "assistant")
 MARK = "__eou__"
 """What ends an utterance in DailyDialog's files (Li et al. 2017), which have a dialogue a line."""
 _SHAPE = (
@@ -33,9 +34,8 @@ def read(path: Path) -> Iterator[Example]:
     first = next((line.lstrip() for _, line in lines(path) if line.strip()), "")
     found = _of_json(path) if first[:1] in ("{", "[") else _of_lines(path)
     for name, line, said in found:
-        roles = ("user", "assistant")
         for n in range(1, len(said)):
-            history = tuple(Turn(roles[(k + n + 1) % 2], text) for k, text in enumerate(said[:n]))
+            history = tuple(Turn(_ROLES[(k + n + 1) % 2], text) for k, text in enumerate(said[:n]))
             source = f"{name}-{n}"
             yield Example(Document(said[n], source, history=history), source, line)
 

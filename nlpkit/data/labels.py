@@ -37,7 +37,7 @@ def read_json_lines(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
         DataError: a line is no such object; it is named.
 
     """
-    member, chosen = named_parts(parts)
+    member, chosen = named_parts(path, parts)
     if member and path.suffix != ".zip":
         raise DataError(f"{path} has no part {member!r}; allowed: label=KEY, text=KEY")
     path = path / member
@@ -73,7 +73,7 @@ def _value(record: object, keys: Sequence[str]) -> str | int | None:
     return next((value for value in found if isinstance(value, str | int)), None)
 
 
-def named_parts(parts: Sequence[str]) -> tuple[str, dict[str, str]]:
+def named_parts(path: Path, parts: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Return the file within a zip (or the sheet), and the columns that are named.
 
     Raises:
@@ -89,7 +89,7 @@ def named_parts(parts: Sequence[str]) -> tuple[str, dict[str, str]]:
             chosen[key] = value
         else:
             raise DataError(
-                f"{part!r} names no part of a table; allowed: one file of a zip or sheet, label=NAME, text=NAME, "
+                f"{path}: {part!r} names no part of a table; allowed: one file of a zip or sheet, label=NAME, text=NAME, "
                 "labels=FILE"
             )
     return member, chosen
@@ -137,7 +137,7 @@ def read_intents(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
 def _intents(path: Path, part: str, pairs: object) -> Iterator[Example]:
     for n, pair in enumerate(pairs if isinstance(pairs, Iterable) else [pairs]):
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(value, str) for value in pair)):
-            raise DataError(f"{path}, {part}, entry {n}: {pair!r:.80} is not [text, intent]")
+            raise DataError(f"{path}, {part}, entry {n}: {pair!r:.80} is no pair of texts; allowed: [text, intent]")
         yield labelled(pair[0], pair[1], f"{path.name}#{part}#{n}")
 
 

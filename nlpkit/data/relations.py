@@ -44,7 +44,9 @@ def read_semeval2010(path: Path) -> Iterator[Example]:
         record = _RECORD.fullmatch(line.strip())
         if record is None:
             if line.strip() and not line.startswith("Comment"):
-                raise DataError(f"{path}, line {number}: {line.strip()!r:.60} is no number, tab and sentence")
+                raise DataError(
+                    f"{path}, line {number}: {line.strip()!r:.60} is no record; allowed: a number, a tab and a sentence"
+                )
             continue
         _, label = next(rows, (0, ""))
         yield _marked(path, number, record[2], label.strip(), f"{path.name}#{record[1]}")
@@ -53,7 +55,7 @@ def read_semeval2010(path: Path) -> Iterator[Example]:
 def _marked(path: Path, number: int, sentence: str, label: str, source: str) -> Example:
     match = _MARKS.fullmatch(sentence[1:-1] if sentence[:1] == sentence[-1:] == '"' else sentence)
     if match is None:
-        raise DataError(f"{path}, line {number}: the sentence needs the marks <e1>...</e1> and then <e2>...</e2>")
+        raise DataError(f"{path}, line {number}: the sentence lacks marks; allowed: <e1>...</e1> and then <e2>...</e2>")
     directed = _DIRECTED.fullmatch(label)
     if directed is None and label != NONE:
         raise DataError(f"{path}, line {number + 1}: {label!r}; allowed: {NONE}, Name(e1,e2) or Name(e2,e1)")

@@ -28,7 +28,8 @@ def read(path: Path) -> Iterator[Example]:
     """Read JSON lines of texts with spans, or of tokens with tags: one Example a line.
 
     Spans are lists of start, end (exclusive) and label, or objects, as doccano, Prodigy and spaCy's training data have
-    them; doccano's relations name spans by their ids, and a list of words in their place are labels of the text. What an annotator rejected or passed over (Prodigy) is left out.
+    them; doccano's relations name spans by their ids, and words in place of spans are labels of the text. What an
+    annotator rejected or passed over (Prodigy) is left out.
 
     Raises:
         DataError: a line is no such object, or a span lies outside its text; the line is named.

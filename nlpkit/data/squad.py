@@ -39,7 +39,9 @@ def read(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
             raise DataError(f"{path} has no part {part!r}; allowed: {', '.join(PARTS)}")
     table = load_json(path)
     if not isinstance(table, dict) or not isinstance(table.get("data"), list):
-        raise DataError(f"{path} is not in the SQuAD format: an object with the articles as a list under 'data'")
+        raise DataError(
+            f"{path} is not in the SQuAD format; allowed: an object with the articles as a list under 'data'"
+        )
     for part in parts or PARTS[:1]:
         for number, article in enumerate(table["data"]):
             try:
