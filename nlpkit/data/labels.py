@@ -89,8 +89,8 @@ def named_parts(path: Path, parts: Sequence[str]) -> tuple[str, dict[str, str]]:
             chosen[key] = value
         else:
             raise DataError(
-                f"{path}: {part!r} names no part of a table; allowed: one file of a zip or sheet, label=NAME, text=NAME, "
-                "labels=FILE"
+                f"{path}: {part!r} names no part of a table; allowed: one file of a zip or sheet, label=NAME, "
+                "text=NAME, labels=FILE"
             )
     return member, chosen
 
