@@ -66,6 +66,7 @@ def _schema_guided(part: str, n: int, n_turns: int) -> list[Expected]:
 ALSO = {"sgd-replies": "sgd", "conversations": "multiwoz"}
 """Formats of files that another format reads too, which is the one found by looking."""
 CLINC = "clinc150/data_full.json"
+SIMPLE = "kgqa/ref_simplequestions_wikidata/annotated_wd_data"
 CHN = "chnsenticorp/chnsenticorp.zip"
 LITERATURE = "chinese-literature.zip#chinese-literature/relation_extraction"
 SETS = (
@@ -161,6 +162,15 @@ SETS = (
     Expected("re/people-relation-zh/test.txt", "people-relations", 776, {"labels": 14}),
     Expected("re/re-docred/dev_revised.json", "redocred", 500, {"relations a document, tenths": 346}),
     Expected("re/re-docred/test_revised.json", "redocred", 500, {"relations a document, tenths": 349}),
+    Expected("corpora/zh_people_relations/train.txt", "people-relations", 3_105, {"labels": 14}),
+    Expected("kgqa/zh_medical_disease/disease.csv.gz#label=department+text=symptom", "csv", 14_336, {}),  # in GB18030
+    Expected("kgqa/zh_nlpcc2016/clean_triple.csv.gz#label=attribute+text=question", "csv", 24_121, {}),
+    Expected("kgqa/pathquestion/PQ-2H.txt#label=2+text=1", "tsv", 1_908, {}),
+    Expected("kgqa/pathquestion/PQ-3H.txt.gz#label=2+text=1", "tsv", 5_198, {}),
+    Expected(f"{SIMPLE}_train_answerable.txt.gz#label=2+text=4", "tsv", 19_481, {}),
+    # Of these two the source counts line breaks, and the last lines have none.
+    Expected(f"{SIMPLE}_valid_answerable.txt#label=2+text=4", "tsv", 2_820 + 1, {}),
+    Expected(f"{SIMPLE}_test_answerable.txt#label=2+text=4", "tsv", 5_621 + 1, {}),
     Expected("qa/squad_v1.1/train-v1.1.rebuilt.json", "squad", 87_599, {"unanswerable": 0, "without their text": 0}),
     Expected("qa/squad_v1.1/dev-v1.1.rebuilt.json", "squad", 10_570, {"unanswerable": 0, "without their text": 0}),
     Expected("qa/squad_v2.0/dev-v2.0.rebuilt.json", "squad", 11_873, {"unanswerable": 5_945}),
