@@ -45,6 +45,19 @@ def test_without_the_extra_it_is_named(tmp_path, monkeypatch):
         list(data.read("hub:some/where#test"))
 
 
+def test_tables_as_spreadsheets_save_them(tmp_path, caplog):
+    path = tmp_path / "survey.csv"
+    path.write_bytes("评论,标签\r\n很好吃,好评\r\n太慢了,差评\r\n".encode("gbk"))
+    assert [(e.document.text, label(e.document), e.line) for e in data.read(path)] == [
+        ("很好吃", "好评", 2),
+        ("太慢了", "差评", 3),
+    ]
+    path.write_bytes('text;label\r\n"schöne Grüße; bis morgen";gut\r\n'.encode("cp1252"))
+    assert [(d.text, label(d)) for d in documents(path, "auto")] == [("schöne Grüße; bis morgen", "gut")]
+    path.write_bytes("评论\t标签\r\n很好吃\t好评\r\n".encode("utf-16"))
+    assert [(d.text, label(d)) for d in documents(path, "tsv")] == [("很好吃", "好评")]
+
+
 def rows(**columns):
     return [e.document for e in data.of_dataset(datasets.Dataset.from_dict(columns))]
 

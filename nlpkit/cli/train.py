@@ -25,10 +25,12 @@ def train(
     """Train an adapter. Stopped and started again, it goes on where it was."""
     import nlpkit
     from nlpkit import recipes
+    from nlpkit.data import HUB
 
     found = recipes.find(recipe)
     if dev is not None:
-        found = replace(found, data=replace(found.data, dev=str(dev.resolve()), hold_out=0))
+        place = dev if str(dev).startswith(HUB) else dev.resolve()
+        found = replace(found, data=replace(found.data, dev=str(place), hold_out=0))
     note(f"training {found.name}: {', '.join(found.heads)}, {found.training.epochs} epochs")
     with Bar(found.name, "steps") as bar:
 

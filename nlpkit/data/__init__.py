@@ -29,7 +29,7 @@ from nlpkit.data.hub import HUB, of_dataset
 from nlpkit.errors import DataError
 from nlpkit.types import Example
 
-__all__ = ["AUTO", "FOLDERS", "exists", "format_of", "formats", "located", "of_dataset", "placed", "read"]
+__all__ = ["AUTO", "FOLDERS", "HUB", "exists", "format_of", "formats", "located", "of_dataset", "placed", "read"]
 
 READERS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "redocred": docred.read,

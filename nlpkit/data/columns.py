@@ -32,7 +32,7 @@ class _Columns:
 
 
 def read_csv(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
-    """Read a label and a text a row from a CSV file.
+    """Read a label and a text a row from a CSV file, of commas or (where its first line has no comma) of semicolons.
 
     The columns are found by their heading ("label", "category", "text", "review"...); without a heading the label is
     the column with the fewest distinct values at the beginning and the others are the text. Two texts of a pair
@@ -74,7 +74,10 @@ def read_excel(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
 
 def _csv_rows(path: Path, member: str) -> Iterator[Row]:
     with opened(path, member) as file:
-        reader = csv.reader(file)
+        first = next(file, "")
+        # Where a comma is the decimal sign, Excel parts columns by semicolons.
+        delimiter = ";" if ";" in first and "," not in first else ","
+        reader = csv.reader(chain([first], file), delimiter=delimiter)
         begin = 1
         try:
             for row in reader:

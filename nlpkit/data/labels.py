@@ -13,11 +13,15 @@ from nlpkit.types import Document, Example, Label
 TASK = "classification"
 """The key of `Document.labels` that the labels of these files go to."""
 
-LABELS = ("label", "labels", "category", "class", "intent", "sentiment", "topic", "target")
+LABELS = (
+    *("label", "labels", "category", "class", "intent", "sentiment", "topic", "target"),
+    *("标签", "类别", "分类", "意图", "情感"),
+)
 """What columns and keys that hold labels are called, and those that hold texts."""
 TEXTS = (
     *("text", "sentence", "title", "review", "content", "question", "utterance", "description"),
     *("text_a", "sentence1", "premise", "text_b", "sentence2", "hypothesis"),
+    *("文本", "内容", "评论", "标题", "句子", "问题"),
 )
 
 SECOND = {"text_b": "text_a", "sentence2": "sentence1", "hypothesis": "premise"}
