@@ -58,6 +58,23 @@ def test_tables_as_spreadsheets_save_them(tmp_path, caplog):
     assert [(d.text, label(d)) for d in documents(path, "tsv")] == [("很好吃", "好评")]
 
 
+@pytest.mark.parametrize("blanks", ["", "\n  "])
+def test_objects_may_stand_in_a_list_too(blanks, tmp_path):
+    path = tmp_path / "data.json"
+    path.write_text(f'\n[{blanks}{{"text": "a", "label": "x"}},{blanks}{{"text": "b", "label": "y"}}{blanks}]')
+    first = 2 + bool(blanks)
+    assert [(e.document.text, e.line) for e in data.read(path)] == [("a", first), ("b", first + bool(blanks))]
+    assert len({e.source for e in data.read(path)}) == 2
+    path.write_text('[{"text": "a", "label": "x"},\n{"text": "b", "lab')
+    with pytest.raises(DataError, match="line 2: not JSON"):
+        documents(path, "json-lines")
+    path.write_text('[{"text": "a", "label": "x"}\n{"text": "b"}]')
+    with pytest.raises(DataError, match=r"line 2: '\{' where , or \] must be"):
+        documents(path, "json-lines")
+    path.write_text('[{"text": "Ada", "spans": [[0, 3, "PER"]]}]')
+    assert documents(path, "auto")[0].entities[0].label == "PER"
+
+
 def rows(**columns):
     return [e.document for e in data.of_dataset(datasets.Dataset.from_dict(columns))]
 

@@ -241,7 +241,19 @@ BROKEN = {
 PROMPTED = ("pairs", "sgd-replies", "conversations")
 """Formats whose documents answer a prompt."""
 OF_LINES = {
-    *("conll", "weibo", "slots", "semeval2010", "scierc", "nyt", "people-relations", "spans", "cluener", "pairs"),
+    *(
+        "conll",
+        "weibo",
+        "slots",
+        "slot-values",
+        "semeval2010",
+        "scierc",
+        "nyt",
+        "people-relations",
+        "spans",
+        "cluener",
+        "pairs",
+    ),
     *("csv", "tsv", "excel", "trec", "json-lines"),
 }
 """Formats whose files have lines."""

@@ -14,6 +14,7 @@ from nlpkit.data.conversations import MARK, turns_of
 from nlpkit.data.files import lines, load_json, members
 from nlpkit.data.labels import LABELS, TEXTS
 from nlpkit.errors import DataError
+from nlpkit.types import ROLES
 
 _LINES: Final = 200
 """So many lines are looked at."""
@@ -127,7 +128,13 @@ def _of_list(record: dict[str, Any]) -> str:
     entities = record.get("entities")
     if "tokens" in record and isinstance(entities, list):
         return "ade" if entities and isinstance(entities[0], list) else "spert"
-    return "conversations" if turns_of(record) else ""
+    return "conversations" if _is_chat(record) else of_record(record)
+
+
+def _is_chat(record: dict[str, Any]) -> bool:
+    """Say whether a record holds turns, and not those of chat templates, whose last one is the assistant's."""
+    turns = turns_of(record)
+    return turns is not None and not (isinstance(turns[0], dict) and turns[0].get("role") in ROLES)
 
 
 def _pairs(values: Sequence[Any]) -> bool:

@@ -6,11 +6,13 @@ import gzip
 import io
 import json
 import logging
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, TextIO
 
@@ -19,6 +21,7 @@ from nlpkit.errors import DataError
 
 _log = logging.getLogger(__name__)
 
+_BLANK = re.compile(r"\s*")
 FREE, RATIO = 64 * 2**20, 100
 """A packed file may unpack to so many bytes, and beyond that to so many times its own size."""
 
@@ -198,3 +201,53 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, json.loads(line)
             except (ValueError, RecursionError) as e:
                 raise DataError(f"{path}, line {number}: not JSON: {e}; a line holds one object; mend it") from e
+
+
+def records(path: Path) -> Iterator[tuple[int, str, Any]]:
+    """Yield the values of a file with one JSON value a line, or of a JSON list, held in memory whole.
+
+    Each comes with the line where it begins, from 1 on, and a name of its own.
+
+    Raises:
+        DataError: something is no JSON; its line is named.
+
+    """
+    with opened(path) as file:
+        while (sign := file.read(1)).isspace():
+            pass
+        listed = file.read() if sign == "[" else None
+    if listed is None:
+        yield from ((number, f"{path.name}:{number}", value) for number, value in json_lines(path))
+        return
+    before = sum(1 for _ in takewhile(lambda numbered: not numbered[1].strip(), lines(path)))
+    for n, (at, value) in enumerate(_entries(path, listed, before)):
+        yield before + 1 + at, f"{path.name}#{n}", value
+
+
+def _entries(path: Path, text: str, before: int) -> Iterator[tuple[int, Any]]:
+    """Yield the values of a JSON list, less its first bracket, each with the number of line breaks before it."""
+    decoder, at, breaks, mark = json.JSONDecoder(), 0, 0, "["
+    while True:
+        begin = _blank(text, at)
+        breaks += text.count("\n", at, begin)
+        if text[begin : begin + 1] == "]" and mark == "[":
+            return
+        try:
+            value, end = decoder.raw_decode(text, begin)
+        except (ValueError, RecursionError) as e:
+            line = before + 1 + text.count("\n", 0, getattr(e, "pos", begin))
+            raise DataError(f"{path}, line {line}: not JSON: {e}; mend it there, or give the whole file") from e
+        yield breaks, value
+        at = _blank(text, end)
+        breaks += text.count("\n", begin, at)
+        mark, at = text[at : at + 1], at + 1
+        if mark == "]":
+            return
+        if mark != ",":
+            raise DataError(f"{path}, line {before + 1 + breaks}: {mark!r} where , or ] must be; give the whole file")
+
+
+def _blank(text: str, at: int) -> int:
+    """Return where the blanks that begin there end."""
+    found = _BLANK.match(text, at)
+    return found.end() if found else at

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from nlpkit.data.files import json_lines, lines, load_json
+from nlpkit.data.files import lines, load_json, records
 from nlpkit.errors import DataError
 from nlpkit.types import Document, Example, Label
 
@@ -31,7 +31,7 @@ _QUESTION_LABEL = re.compile(r"\w+:\w+")
 
 
 def read_json_lines(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
-    """Read a text and a label an object, one a line (FewCLUE and many exports).
+    """Read a text and a label an object, one a line (FewCLUE and many exports) or in a list.
 
     Args:
         path: the file, gzipped or not.
@@ -45,8 +45,8 @@ def read_json_lines(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
     if member and path.suffix != ".zip":
         raise DataError(f"{path} has no part {member!r}; allowed: label=KEY, text=KEY")
     path = path / member
-    for number, record in json_lines(path):
-        yield record_example(record, f"{path}, line {number}", f"{path.name}:{number}", number, chosen)
+    for number, source, record in records(path):
+        yield record_example(record, f"{path}, line {number}", source, number, chosen)
 
 
 def record_example(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlpkit.data.files import json_lines, lines, load_json
+from nlpkit.data.files import lines, load_json, records
 from nlpkit.data.labels import labelled
 from nlpkit.data.relations import joined
 from nlpkit.data.slots import TASK
@@ -34,8 +34,7 @@ def read_nyt(path: Path) -> Iterator[Example]:
 
     """
     left_out = 0
-    for number, record in json_lines(path):
-        source = f"{path.name}:{number}"
+    for number, source, record in records(path):
         try:
             tokens = str(record["sentText"]).split()
             triples = [(m["em1Text"], m["label"], m["em2Text"]) for m in record["relationMentions"]]
@@ -68,8 +67,8 @@ def read_slot_values(path: Path) -> Iterator[Example]:
         DataError: an utterance has no text and intent, or a value does not stand in it; it is named.
 
     """
-    for line, place, record in _records(path):
-        source = f"{path.name}{place.rpartition(path.name)[2].replace(', line ', ':').replace(', utterance ', '#')}"
+    for line, source, record in records(path):
+        place = f"{path}, line {line}"
         try:
             text, intent, slots = record["text"], record["intent"], record.get("slots") or {}
             found = _values(text, {str(slot): value for slot, value in slots.items()}, place)
@@ -80,16 +79,6 @@ def read_slot_values(path: Path) -> Iterator[Example]:
             raise DataError(f"{place}: {type(e).__name__} {e}; allowed: {shape}") from e
         domain = {"domain": Label(str(record["domain"]))} if record.get("domain") else {}
         yield Example(Document(text, source, slots=tuple(found), labels={TASK: Label(intent), **domain}), source, line)
-
-
-def _records(path: Path) -> Iterator[tuple[int, str, Any]]:
-    first = next((line.lstrip() for _, line in lines(path) if line.strip()), "")
-    if first.startswith("["):
-        for n, record in enumerate(load_json(path)):
-            yield 0, f"{path}, utterance {n}", record
-    else:
-        for number, record in json_lines(path):
-            yield number, f"{path}, line {number}", record
 
 
 def _values(text: str, slots: Mapping[str, Any], place: str) -> list[Entity]:

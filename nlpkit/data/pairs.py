@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nlpkit.data.files import json_lines
+from nlpkit.data.files import records
 from nlpkit.errors import DataError
 from nlpkit.types import ROLES, Document, Example, Turn
 
@@ -27,8 +27,8 @@ def read(path: Path) -> Iterator[Example]:
         DataError: a line is no such object (it is named), or a response is empty.
 
     """
-    for number, record in json_lines(path):
-        yield record_example(record, f"{path}, line {number}", f"{path.name}:{number}", number)
+    for number, source, record in records(path):
+        yield record_example(record, f"{path}, line {number}", source, number)
 
 
 def record_example(record: Any, place: str, source: str, line: int = 0) -> Example:

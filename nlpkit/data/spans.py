@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.data.conll import TAG, tagged
-from nlpkit.data.files import json_lines, load_json
+from nlpkit.data.files import load_json, records
 from nlpkit.data.labels import TASK
 from nlpkit.data.relations import joined
 from nlpkit.errors import DataError
@@ -25,7 +25,7 @@ _SHAPE = (
 
 
 def read(path: Path) -> Iterator[Example]:
-    """Read JSON lines of texts with spans, or of tokens with tags: one Example a line.
+    """Read JSON lines of texts with spans, or of tokens with tags, or a list of such: one Example an object.
 
     Spans are lists of start, end (exclusive) and label, or objects, as doccano, Prodigy and spaCy's training data have
     them; doccano's relations name spans by their ids, and words in place of spans are labels of the text. What an
@@ -35,12 +35,12 @@ def read(path: Path) -> Iterator[Example]:
         DataError: a line is no such object, or a span lies outside its text; the line is named.
 
     """
-    for number, record in json_lines(path):
+    for number, source, record in records(path):
         place = f"{path}, line {number}"
         if not isinstance(record, dict):
             raise DataError(f"{place}: {record!r:.60} is no object; {_SHAPE}")
         if record.get("answer") not in ("reject", "ignore"):
-            yield record_example(record, place, f"{path.name}:{number}", number)
+            yield record_example(record, place, source, number)
 
 
 def record_example(record: Mapping[str, Any], place: str, source: str, line: int = 0) -> Example:
@@ -77,8 +77,8 @@ def read_cluener(path: Path) -> Iterator[Example]:
         DataError: a line is no such object, or a mention does not stand at its place; the line is named.
 
     """
-    for number, record in json_lines(path):
-        place, source = f"{path}, line {number}", f"{path.name}:{number}"
+    for number, source, record in records(path):
+        place = f"{path}, line {number}"
         try:
             text, types = record["text"], record.get("label", {})
             found = [
