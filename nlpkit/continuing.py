@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nlpkit import checkpoint, recipes
-from nlpkit.data import whole
+from nlpkit.data import home, whole
 from nlpkit.drafting import draft
 from nlpkit.evaluation import evaluate
 from nlpkit.training import Progress, train
@@ -69,9 +69,7 @@ def go_on(
         more=(),
         start=str(folder),
     )
-    path = train(
-        recipe, data=Path(str(data).partition("#")[0]).resolve().parent, out=out, progress=progress, resume=resume
-    )
+    path = train(recipe, data=home(data), out=out, progress=progress, resume=resume)
     reports = {"old": old, "new": test}
     continued = {
         name: {"before": evaluate(folder, data=file).scores, "after": evaluate(path, data=file).scores}

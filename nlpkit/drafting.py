@@ -71,7 +71,7 @@ def draft(
     lengths = [len(words(f"{d.query} {d.text}")) for d in documents]
     short = statistics.quantiles([*lengths, 0], n=20)[-1] < _SHORT
     n, (least, share, most) = len(documents), _HELD_OUT
-    folder = Path(str(train).partition("#")[0]).resolve().parent
+    folder = data.home(train)
     table = {
         "title": f"{', '.join(heads)}, learnt from {Path(train).name}",
         "heads": heads,

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "nlpkit"
 
 LAYERS = [
     {"errors", "heap", "quick", "runstate"},
-    {"types", "tables", "spacydoc"},
+    {"types", "tables", "spacydoc", "encoding"},
     {
         "lexicon",
         "recipes",
@@ -78,6 +78,8 @@ DOORS = {
     "optuna": {"tuning"},
     "networkx": {"graph"},
     "sqlite3": {"graph"},
+    "charset_normalizer": {"encoding"},
+    "openpyxl": {"data"},
     "spacy": {"types", "spacydoc", "spacy_component", "data"},
     "faiss": {"search"},
     "sklearn": {"zeroshot"},

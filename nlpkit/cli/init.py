@@ -19,6 +19,7 @@ def init(
     out: Path | None = typer.Option(None, "--out", help="The .toml file to write; else the recipe is printed."),
 ) -> None:
     """Write a recipe for data files, to edit and to train with."""
+    from nlpkit.data import home
     from nlpkit.drafting import draft, written
 
     if out is not None and out.exists():
@@ -30,5 +31,4 @@ def init(
     part = out.with_name(f".{out.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(out)
-    folder = Path(data.partition("#")[0]).parent
-    note(f"wrote {out}; next: nlpkit train {out} --data {folder} --out ADAPTER")
+    note(f"wrote {out}; next: nlpkit train {out} --data {home(data)} --out ADAPTER")

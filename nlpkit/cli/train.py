@@ -42,6 +42,7 @@ def train(
     """Train an adapter. Stopped and started again, it goes on where it was."""
     import nlpkit
     from nlpkit import curves, recipes
+    from nlpkit.data import home
     from nlpkit.drafting import draft
     from nlpkit.tuning import tune
 
@@ -51,7 +52,7 @@ def train(
             raise InputError(f"--as, --test and --backbone are for training without a recipe; {recipe!r} says them")
         found = _choosing_on(recipes.find(recipe), dev)
     else:
-        folder = Path(data.partition("#")[0]).resolve().parent
+        folder = home(data)
         found = draft(data, kind=kind, dev=dev, test=test, backbone=backbone)
     note(f"training {found.name}: {', '.join(found.heads)}, {found.training.epochs} epochs")
     log = curves.Log(tensorboard) if tensorboard else None
@@ -109,7 +110,9 @@ def _choosing_on(recipe: Recipe, dev: Path | None) -> Recipe:
     """Return a recipe that chooses on another file."""
     if dev is None:
         return recipe
-    return replace(recipe, data=replace(recipe.data, dev=str(dev.resolve()), hold_out=0))
+    from nlpkit.data import whole
+
+    return replace(recipe, data=replace(recipe.data, dev=str(whole(dev)), hold_out=0))
 
 
 def _detail(progress: Progress) -> str:

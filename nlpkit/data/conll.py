@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from nlpkit.data.files import lines
@@ -20,6 +21,8 @@ TAG = re.compile(r"O|[BIESMLU]-\S+")
 _SEPARATORS = re.compile(r"[ \t]+")
 _LEAST_TAGS = 0.5
 """A column is meant to be the tags from this share of values on that are tags."""
+_BEGINNING = 2000
+"""So many sentences are looked at to find the columns; the others go by."""
 
 Row = tuple[int, list[str]]
 """A line's number and its columns."""
@@ -44,14 +47,22 @@ def read_weibo(path: Path) -> Iterator[Example]:
 
 
 def _examples(path: Path, *, positions: bool) -> Iterator[Example]:
-    sentences = list(_sentences(path))
-    token_column, tag_column = _columns(path, sentences)
-    for number, rows in enumerate(sentences):
+    sentences = _sentences(path)
+    beginning = [*islice(sentences, _BEGINNING)]
+    token_column, tag_column = _columns(path, beginning)
+    for number, rows in enumerate(chain(beginning, sentences)):
+        if odd := next((row for row in rows if not _is_tagged(row, token_column, tag_column)), None):
+            raise DataError(_complaint(path, odd, tag_column))
         tokens = [columns[token_column] for _, columns in rows]
         if positions:
             tokens = [token[:-1] if len(token) > 1 and token[-1].isdecimal() else token for token in tokens]
         source = f"{path.name}#{number}"
-        yield Example(tagged(tokens, [columns[tag_column] for _, columns in rows], source), source)
+        yield Example(tagged(tokens, [columns[tag_column] for _, columns in rows], source), source, rows[0][0])
+
+
+def _is_tagged(row: Row, token_column: int, tag_column: int) -> bool:
+    _, columns = row
+    return len(columns) > max(token_column, tag_column) and TAG.fullmatch(columns[tag_column]) is not None
 
 
 def tag_lines(path: Path) -> Iterator[list[tuple[int, str]]]:
@@ -111,26 +122,28 @@ def _columns(path: Path, sentences: Sequence[Sequence[Row]]) -> tuple[int, int]:
     if not rows:
         return 0, 1
     width = min(len(columns) for _, columns in rows)
+    if width < 2:
+        raise DataError(_complaint(path, next(row for row in rows if len(row[1]) < 2), 1))
     order = [width - 1, *range(width - 1)]
     share = {c: sum(TAG.fullmatch(columns[c]) is not None for _, columns in rows) / len(rows) for c in order}
     tag_column = max(order, key=lambda c: share[c])
-    if width < 2 or share[tag_column] < 1:
-        _complain(path, rows, tag_column if share[tag_column] >= _LEAST_TAGS else None)
+    if share[tag_column] < _LEAST_TAGS:
+        raise DataError(
+            f"{path}, line {rows[0][0]}: no column of tags; one column must hold tags such as O, B-PER, I-PER on every "
+            "line"
+        )
     return (1 if tag_column == 0 else 0), tag_column
 
 
-def _complain(path: Path, rows: Sequence[Row], tag_column: int | None) -> None:
-    for number, columns in rows:
-        if len(columns) < 2:
-            raise DataError(
-                f"{path}, line {number}: {' '.join(columns)!r} has no second column; a line holds a token and its "
-                "tag, parted by a tab or spaces"
-            )
-        if tag_column is not None and not TAG.fullmatch(columns[tag_column]):
-            raise DataError(
-                f"{path}, line {number}: {columns[tag_column]!r} is no tag; allowed: O, or B-, I-, E-, S-, M-, L-, U- "
-                "and a type"
-            )
-    raise DataError(
-        f"{path}, line {rows[0][0]}: no column of tags; one column must hold tags such as O, B-PER, I-PER on every line"
+def _complaint(path: Path, row: Row, tag_column: int) -> str:
+    number, columns = row
+    if len(columns) <= max(tag_column, 1):
+        what = "no second column" if len(columns) < 2 else f"{len(columns)} columns, and not the one of the tags"
+        return (
+            f"{path}, line {number}: {' '.join(columns)!r:.60} has {what}; a line holds a token and its tag, parted "
+            "by a tab or spaces"
+        )
+    return (
+        f"{path}, line {number}: {columns[tag_column]!r:.60} is no tag; allowed: O, or B-, I-, E-, S-, M-, L-, U- and "
+        "a type"
     )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from nlpkit.data.conll import TAG
-from nlpkit.data.files import lines, load_json
+from nlpkit.data.conversations import MARK, turns_of
+from nlpkit.data.files import lines, load_json, members
 from nlpkit.data.labels import LABELS, TEXTS
 from nlpkit.errors import DataError
+from nlpkit.types import ROLES
 
 _LINES: Final = 200
 """So many lines are looked at."""
 _MOST: Final = 0.9
 _SEMEVAL = re.compile(r'\d+\t"?.*<e1>.*')
 _TREC = re.compile(r"[A-Z]+:\w+ .+")
+_PEOPLE = re.compile(r"\S+ [^$]+\$[^$]+\$.*")
+_ENDINGS: Final = {".spacy": "docbin", ".xlsx": "excel", ".parquet": "dataset", ".arrow": "dataset"}
 _GLUED = re.compile(r".\d")
 """A character with its position in the word, as Weibo NER has them."""
 
@@ -46,42 +50,59 @@ def _of_folder(path: Path) -> str:
         return "slots"
     if "schema.json" in names and any(name.startswith("dialogues_") for name in names):
         return "sgd"
+    if "dataset_dict.json" in names or {"state.json", "dataset_info.json"} <= names:
+        return "dataset"
     return "brat" if any(name.endswith(".ann") for name in names) else ""
 
 
 def _of_file(path: Path, parts: Sequence[str]) -> str:
-    if path.name.removesuffix(".gz").endswith(".spacy"):
-        return "docbin"
-    if path.suffix == ".zip" and not any(part.endswith((".csv", ".tsv", ".txt")) for part in parts):
-        return "brat"
-    member = next((part for part in parts if "=" not in part), "") if path.suffix == ".zip" else ""
-    beginning = [line for _, line in islice(lines(path, member), _LINES) if line.strip()]
+    name = path.name.removesuffix(".gz")
+    if found := _ENDINGS.get(Path(name).suffix):
+        return found
+    if path.suffix == ".zip":
+        member = next((part for part in parts if "=" not in part), "")
+        there = members(path)
+        inside = [name for name in there if name == member or name.endswith(f"/{member}")] if member else there
+        if len(inside) != 1 and (any(name.endswith((".ann", ".ann.gz")) for name in there) or not inside):
+            return "brat"
+        path = path / (member or inside[0]) if member or len(inside) == 1 else path
+        name = path.name
+    beginning = [line for _, line in islice(lines(path), _LINES) if line.strip()]
     if not beginning:
         raise DataError(f"{path} is empty; give a file with examples")
     if beginning[0].lstrip()[0] in "{[":
         return _of_json(path, beginning)
-    return _of_text(beginning, member or path.name.removesuffix(".gz"))
+    return _of_text(beginning, name)
 
 
 def _of_json(path: Path, beginning: Sequence[str]) -> str:
     try:
         first: Any = json.loads(beginning[0])
         one_a_line = isinstance(first, dict) and (len(beginning) == 1 or beginning[1].lstrip().startswith("{"))
-    except ValueError:
+    except (ValueError, RecursionError):
         one_a_line = False
-    if one_a_line and ((found := _of_record(first)) or len(beginning) > 1):
+    if one_a_line and ((found := of_record(first)) or len(beginning) > 1):
         return found
     whole = load_json(path)
     if isinstance(whole, dict):
         values = list(whole.values())
-        return "squad" if isinstance(whole.get("data"), list) else "intents" if _pairs(values) else _of_record(whole)
+        if isinstance(whole.get("data"), list):
+            return "squad"
+        if values and all(isinstance(value, dict) for value in values):
+            return _of_list(values[0])
+        return "intents" if _pairs(values) else of_record(whole)
     return _of_list(whole[0]) if whole and isinstance(whole[0], dict) else ""
 
 
-def _of_record(record: dict[str, Any]) -> str:
+def of_record(record: Mapping[str, Any]) -> str:
+    """Return the format that an object of a file of one a line is of, "" for none."""
     keys = record.keys()
     if keys & {"prompt", "messages"}:
         return "pairs"
+    if {"sentText", "relationMentions"} <= keys:
+        return "nyt"
+    if {"text", "intent"} <= keys and isinstance(record.get("slots"), dict):
+        return "slot-values"
     if {"sentences", "ner"} <= keys:
         return "scierc"
     if "text" in keys and isinstance(record.get("label"), dict):
@@ -99,10 +120,21 @@ def _of_list(record: dict[str, Any]) -> str:
         return "redocred"
     if "data" in record and record.keys() & {"annotations", "completions"}:
         return "label-studio"
+    log = record.get("log")
+    if isinstance(log, list) and log and isinstance(log[0], dict) and "metadata" in log[0]:
+        return "multiwoz"
+    if {"text", "intent"} <= record.keys() and isinstance(record.get("slots"), dict):
+        return "slot-values"
     entities = record.get("entities")
     if "tokens" in record and isinstance(entities, list):
         return "ade" if entities and isinstance(entities[0], list) else "spert"
-    return ""
+    return "conversations" if _is_chat(record) else of_record(record)
+
+
+def _is_chat(record: dict[str, Any]) -> bool:
+    """Say whether a record holds turns, and not those of chat templates, whose last one is the assistant's."""
+    turns = turns_of(record)
+    return turns is not None and not (isinstance(turns[0], dict) and turns[0].get("role") in ROLES)
 
 
 def _pairs(values: Sequence[Any]) -> bool:
@@ -117,6 +149,10 @@ def _of_text(beginning: Sequence[str], name: str) -> str:
         return "semeval2010"
     if name.endswith(".csv"):
         return "csv"
+    if MARK in beginning[0]:
+        return "conversations"
+    if _share(_PEOPLE.fullmatch(line) is not None for line in beginning) == 1:
+        return "people-relations"
     rows = [re.split(r"[ \t]+", line.strip()) for line in beginning if not line.startswith("-DOCSTART-")]
     ends = {len(row) for row in rows}
     for column in (-1, 0) if min(ends, default=0) > 1 else ():

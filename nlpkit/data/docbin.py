@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from nlpkit.data.files import content
 from nlpkit.data.relations import joined
 from nlpkit.errors import DataError, MissingExtraError
 from nlpkit.spacydoc import labelled
@@ -28,8 +28,7 @@ def read(path: Path) -> Iterator[Example]:
     except ImportError as e:
         raise MissingExtraError("spacy", "spacy") from e
     try:
-        content = path.read_bytes()
-        docs = DocBin().from_bytes(gzip.decompress(content) if path.suffix == ".gz" else content)
+        docs = DocBin().from_bytes(content(path))
         for n, doc in enumerate(docs.get_docs(spacy.blank("xx").vocab)):
             source = f"{path.name}#{n}"
             entities = [Entity(e.text, e.start_char, e.end_char, e.label_) for e in doc.ents]

@@ -37,7 +37,7 @@ def read(path: Path) -> Iterator[Example]:
 
 def _relation_names(path: Path) -> Mapping[str, str]:
     if not path.is_file():
-        raise DataError(f"no {path}: the table of relation names (id -> English name) must lie beside the data file")
+        raise DataError(f"no {path}; the table of relation names (id -> English name) must lie beside the data file")
     names: dict[str, str] = load_json(path)
     return names
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nlpkit.data.files import json_lines
+from nlpkit.data.files import records
 from nlpkit.errors import DataError
 from nlpkit.types import ROLES, Document, Example, Turn
 
@@ -27,31 +27,37 @@ def read(path: Path) -> Iterator[Example]:
         DataError: a line is no such object (it is named), or a response is empty.
 
     """
-    for number, record in json_lines(path):
-        place = f"{path}, line {number}"
-        if not isinstance(record, dict):
-            raise DataError(f"{place}: {record!r:.60} is no object; allowed: {_SHAPES}")
-        turns = record.get("messages")
-        prompt, response = record.get("prompt"), record.get("response", record.get("completion"))
-        if isinstance(turns, list) and turns:
-            *before, last = [_turn(turn, place) for turn in turns]
-            if last.role != "assistant":
-                raise DataError(
-                    f"{place}: the last turn is of {last.role!r}; allowed: 'assistant', whose turn is learnt"
-                )
-            query, history, response = "", tuple(before), last.text
-        elif isinstance(prompt, str) and prompt.strip():
-            query, history = prompt, ()
-        elif isinstance(prompt, list) and prompt:
-            query, history = "", tuple(_turn(turn, place) for turn in prompt)
-        else:
-            raise DataError(f"{place} has the keys {', '.join(record) or 'none'}; allowed: {_SHAPES}")
-        if isinstance(response, list) and len(response) == 1:
-            response = _turn(response[0], place).text
-        if not isinstance(response, str) or not response.strip():
-            raise DataError(f"{place}: the response is {response!r}; allowed: a text that is not empty")
-        name = f"{path.name}:{number}"
-        yield Example(Document(response, name, query=query, history=history), name)
+    for number, source, record in records(path):
+        yield record_example(record, f"{path}, line {number}", source, number)
+
+
+def record_example(record: Any, place: str, source: str, line: int = 0) -> Example:
+    """Return the prompt and the response of an object.
+
+    Raises:
+        DataError: it has none; `place` says where it is.
+
+    """
+    if not isinstance(record, dict):
+        raise DataError(f"{place}: {record!r:.60} is no object; allowed: {_SHAPES}")
+    turns = record.get("messages")
+    prompt, response = record.get("prompt"), record.get("response", record.get("completion"))
+    if isinstance(turns, list) and turns:
+        *before, last = [_turn(turn, place) for turn in turns]
+        if last.role != "assistant":
+            raise DataError(f"{place}: the last turn is of {last.role!r}; allowed: 'assistant', whose turn is learnt")
+        query, history, response = "", tuple(before), last.text
+    elif isinstance(prompt, str) and prompt.strip():
+        query, history = prompt, ()
+    elif isinstance(prompt, list) and prompt:
+        query, history = "", tuple(_turn(turn, place) for turn in prompt)
+    else:
+        raise DataError(f"{place} has the keys {', '.join(record) or 'none'}; allowed: {_SHAPES}")
+    if isinstance(response, list) and len(response) == 1:
+        response = _turn(response[0], place).text
+    if not isinstance(response, str) or not response.strip():
+        raise DataError(f"{place}: the response is {response!r}; allowed: a text that is not empty")
+    return Example(Document(response, source, query=query, history=history), source, line)
 
 
 def write(path: Path, documents: Iterable[Document]) -> None:

@@ -44,7 +44,9 @@ def read_semeval2010(path: Path) -> Iterator[Example]:
         record = _RECORD.fullmatch(line.strip())
         if record is None:
             if line.strip() and not line.startswith("Comment"):
-                raise DataError(f"{path}, line {number}: {line.strip()!r:.60} is no number, tab and sentence")
+                raise DataError(
+                    f"{path}, line {number}: {line.strip()!r:.60} is no record; allowed: a number, a tab and a sentence"
+                )
             continue
         _, label = next(rows, (0, ""))
         yield _marked(path, number, record[2], label.strip(), f"{path.name}#{record[1]}")
@@ -53,7 +55,7 @@ def read_semeval2010(path: Path) -> Iterator[Example]:
 def _marked(path: Path, number: int, sentence: str, label: str, source: str) -> Example:
     match = _MARKS.fullmatch(sentence[1:-1] if sentence[:1] == sentence[-1:] == '"' else sentence)
     if match is None:
-        raise DataError(f"{path}, line {number}: the sentence needs the marks <e1>...</e1> and then <e2>...</e2>")
+        raise DataError(f"{path}, line {number}: the sentence lacks marks; allowed: <e1>...</e1> and then <e2>...</e2>")
     directed = _DIRECTED.fullmatch(label)
     if directed is None and label != NONE:
         raise DataError(f"{path}, line {number + 1}: {label!r}; allowed: {NONE}, Name(e1,e2) or Name(e2,e1)")
@@ -69,7 +71,7 @@ def _marked(path: Path, number: int, sentence: str, label: str, source: str) -> 
     if directed is not None:
         first, second = entities if directed[2] == "e1,e2" else entities[::-1]
         relations = (Relation(first, directed[1], second),)
-    return Example(joined(text, source, entities, relations), source)
+    return Example(joined(text, source, entities, relations), source, number)
 
 
 def joined(text: str, id: str, entities: Sequence[Entity], relations: Sequence[Relation]) -> Document:
@@ -130,7 +132,7 @@ def read_scierc(path: Path) -> Iterator[Example]:
                     (numbers[a - at, b + 1 - at], label, numbers[c - at, d + 1 - at])
                     for a, b, c, d, label in record["relations"][n]
                 ]
-                yield _joint(sentence, spans, relations, f"{record['doc_key']}#{n}")
+                yield _joint(sentence, spans, relations, f"{record['doc_key']}#{n}", number)
                 at += len(sentence)
 
 
@@ -155,6 +157,7 @@ def _joint(
     entities: Sequence[tuple[int, int, str]],
     relations: Sequence[tuple[int, str, int]],
     source: str,
+    line: int = 0,
 ) -> Example:
     """Return a sentence with its entities (first token, token after the last, type) and relations between them."""
     text, (offsets,), _ = rebuild([tokens])
@@ -163,4 +166,4 @@ def _joint(
     places = [(offsets[first][0], offsets[last - 1][1], label) for first, last, label in entities]
     found = [Entity(text[a:b], a, b, label) for a, b, label in places]
     claims = [Relation(found[head], label, found[tail]) for head, label, tail in relations]
-    return Example(joined(text, source, found, claims), source)
+    return Example(joined(text, source, found, claims), source, line)

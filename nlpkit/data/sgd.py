@@ -32,7 +32,7 @@ def read(folder: Path) -> Iterator[Example]:
     for path in _dialogue_files(folder):
         for dialogue in _list(path, "turns"):
             try:
-                yield from _turns(dialogue, schemas)
+                yield from examples(dialogue, schemas)
             except (KeyError, TypeError, AttributeError, IndexError) as e:
                 name = dialogue.get("dialogue_id", "?")
                 raise DataError(f"{path}, dialogue {name}: {type(e).__name__} {e}; see the SGD format") from e
@@ -97,7 +97,13 @@ def _list(path: Path, key: str) -> list[Any]:
     return found
 
 
-def _turns(dialogue: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Example]:
+def examples(dialogue: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Example]:
+    """Yield what each user turn of a dialogue adds to the state of each service (see `read`).
+
+    Raises:
+        KeyError, TypeError, AttributeError, IndexError: it is no such dialogue.
+
+    """
     before: dict[str, Mapping[str, list[str]]] = {}
     system = ""
     for number, turn in enumerate(dialogue["turns"]):

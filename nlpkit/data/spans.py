@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.data.conll import TAG, tagged
-from nlpkit.data.files import json_lines, load_json
+from nlpkit.data.files import load_json, records
 from nlpkit.data.labels import TASK
 from nlpkit.data.relations import joined
 from nlpkit.errors import DataError
@@ -25,36 +25,49 @@ _SHAPE = (
 
 
 def read(path: Path) -> Iterator[Example]:
-    """Read JSON lines of texts with spans, or of tokens with tags: one Example a line.
+    """Read JSON lines of texts with spans, or of tokens with tags, or a list of such: one Example an object.
 
     Spans are lists of start, end (exclusive) and label, or objects, as doccano, Prodigy and spaCy's training data have
-    them; doccano's relations name spans by their ids. What an annotator rejected or passed over (Prodigy) is left out.
+    them; doccano's relations name spans by their ids, and words in place of spans are labels of the text. What an
+    annotator rejected or passed over (Prodigy) is left out.
 
     Raises:
         DataError: a line is no such object, or a span lies outside its text; the line is named.
 
     """
-    for number, record in json_lines(path):
-        place, source = f"{path}, line {number}", f"{path.name}:{number}"
+    for number, source, record in records(path):
+        place = f"{path}, line {number}"
         if not isinstance(record, dict):
             raise DataError(f"{place}: {record!r:.60} is no object; {_SHAPE}")
-        if record.get("answer") in ("reject", "ignore"):
-            continue
-        text = next((record[key] for key in _TEXTS if isinstance(record.get(key), str)), None)
-        given = next((record[key] for key in _SPANS if isinstance(record.get(key), list)), None)
-        tokens: Any = record.get("tokens")
-        tags: Any = next((record[key] for key in _TAGS if key in record), None)
-        if text is not None and given is not None:
-            relations = record.get("relations") or []
-            if not isinstance(relations, list):
-                raise DataError(f"{place}: its relations are {relations!r:.40}; allowed: a list of objects")
-            yield Example(_annotated(text, given, relations, place, source), source)
-        elif _words(tokens) and _words(tags) and len(tokens) == len(tags):
-            if odd := next((tag for tag in tags if not TAG.fullmatch(tag)), None):
-                raise DataError(f"{place}: {odd!r} is no tag; allowed: O, or B-, I-, E-, S-, M-, L-, U- and a type")
-            yield Example(tagged(tokens, tags, source), source)
-        else:
-            raise DataError(f"{place} has the keys {', '.join(map(str, record)) or 'none'}; {_SHAPE}")
+        if record.get("answer") not in ("reject", "ignore"):
+            yield record_example(record, place, source, number)
+
+
+def record_example(record: Mapping[str, Any], place: str, source: str, line: int = 0) -> Example:
+    """Return the text of an object with its spans, or its tokens with their tags.
+
+    Raises:
+        DataError: it has neither, or a span lies outside its text; `place` says where it is.
+
+    """
+    text = next((record[key] for key in _TEXTS if isinstance(record.get(key), str)), None)
+    given = next((record[key] for key in _SPANS if isinstance(record.get(key), list)), None)
+    tokens: Any = record.get("tokens")
+    tags: Any = next((record[key] for key in _TAGS if key in record), None)
+    if text is not None and given and _words(given) and not _words(tokens):
+        first, *others = map(Label, given)
+        label = replace(first, others=tuple(others))
+        return Example(Document(text, source, labels={TASK: label}), source, line)
+    if text is not None and given is not None:
+        relations = record.get("relations") or []
+        if not isinstance(relations, list):
+            raise DataError(f"{place}: its relations are {relations!r:.40}; allowed: a list of objects")
+        return Example(_annotated(text, given, relations, place, source), source, line)
+    if _words(tokens) and _words(tags) and len(tokens) == len(tags):
+        if odd := next((tag for tag in tags if not TAG.fullmatch(tag)), None):
+            raise DataError(f"{place}: {odd!r} is no tag; allowed: O, or B-, I-, E-, S-, M-, L-, U- and a type")
+        return Example(tagged(tokens, tags, source), source, line)
+    raise DataError(f"{place} has the keys {', '.join(map(str, record)) or 'none'}; {_SHAPE}")
 
 
 def read_cluener(path: Path) -> Iterator[Example]:
@@ -64,8 +77,8 @@ def read_cluener(path: Path) -> Iterator[Example]:
         DataError: a line is no such object, or a mention does not stand at its place; the line is named.
 
     """
-    for number, record in json_lines(path):
-        place, source = f"{path}, line {number}", f"{path.name}:{number}"
+    for number, source, record in records(path):
+        place = f"{path}, line {number}"
         try:
             text, types = record["text"], record.get("label", {})
             found = [
@@ -83,7 +96,7 @@ def read_cluener(path: Path) -> Iterator[Example]:
                     f"{place}: {mention!r} is said to stand at {entity.start}-{entity.end - 1}, where the text has "
                     f"{entity.text!r}; mend the place (characters from 0 on, the last one included)"
                 )
-        yield Example(joined(text, source, [entity for _, entity in found], ()), source)
+        yield Example(joined(text, source, [entity for _, entity in found], ()), source, number)
 
 
 def read_label_studio(path: Path) -> Iterator[Example]:

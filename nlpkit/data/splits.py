@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from nlpkit.data import exists, read
+from nlpkit.data import exists, placed, read
 from nlpkit.errors import DataError
 from nlpkit.metrics import label_names
 from nlpkit.recipes import DataSpec
@@ -17,13 +17,13 @@ from nlpkit.types import Document
 def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
     """Return the documents of a data set to train on and those to choose on; `data` is the folder of all sets."""
     folder = data / spec.folder
-    documents = [e.document for e in read(folder / spec.train, spec.format)]
+    documents = [e.document for e in read(placed(folder, spec.train), spec.format)]
     if spec.dev:
-        dev = [e.document for e in read(folder / spec.dev, spec.format)]
+        dev = [e.document for e in read(placed(folder, spec.dev), spec.format)]
     else:
         documents, dev = _held_out(spec, documents)
     if spec.deduplicate:
-        tests = [e.document for e in read(folder / spec.test, spec.format)] if spec.test else []
+        tests = [e.document for e in read(placed(folder, spec.test), spec.format)] if spec.test else []
         apart = {(d.query, d.text) for d in (*dev, *tests)}
         documents = [d for d in documents if (d.query, d.text) not in apart]
     if spec.shots is not None:
@@ -35,7 +35,7 @@ def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
 
 def tests(spec: DataSpec, data: Path) -> list[Document]:
     """Return the documents to report on; none where there is no such file."""
-    path = spec.test and data / spec.folder / spec.test
+    path = placed(data / spec.folder, spec.test) if spec.test else None
     documents = [e.document for e in read(path, spec.format)] if path and exists(path) else []
     return _drawn(documents, spec.test_sample, spec.seed)
 
@@ -48,7 +48,7 @@ def _replayed(spec: DataSpec, folder: Path, n_new: int) -> list[Document]:
     """Return the documents of what was learnt before that are to be learnt again."""
     if not spec.replay or not (n := round(spec.replay_share * n_new)):
         return []
-    return _drawn([e.document for e in read(folder / spec.replay)], n, spec.seed)
+    return _drawn([e.document for e in read(placed(folder, spec.replay))], n, spec.seed)
 
 
 def _few(documents: Sequence[Document], shots: int, spec: DataSpec) -> list[Document]:

@@ -39,7 +39,9 @@ def read(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
             raise DataError(f"{path} has no part {part!r}; allowed: {', '.join(PARTS)}")
     table = load_json(path)
     if not isinstance(table, dict) or not isinstance(table.get("data"), list):
-        raise DataError(f"{path} is not in the SQuAD format: an object with the articles as a list under 'data'")
+        raise DataError(
+            f"{path} is not in the SQuAD format; allowed: an object with the articles as a list under 'data'"
+        )
     for part in parts or PARTS[:1]:
         for number, article in enumerate(table["data"]):
             try:
@@ -63,6 +65,24 @@ def _elsewhere(asked: Sequence[Sequence[Example]]) -> Iterator[Example]:
                 other = replace(document, text=text, id=f"{document.id}-elsewhere", answers=())
                 yield Example(other, f"{example.source}-elsewhere")
                 break
+
+
+def record_example(record: Mapping[str, Any], place: str, source: str) -> Example:
+    """Return a question on a context, with answers as lists of texts and places or as objects.
+
+    Raises:
+        DataError: it has another shape; `place` says where it is.
+
+    """
+    try:
+        answers = record["answers"]
+        if isinstance(answers, Mapping):
+            pairs = zip(answers["text"], answers["answer_start"], strict=True)
+            answers = [{"text": text, "answer_start": start} for text, start in pairs]
+        question = {"id": record.get("id", source), "question": record["question"], "answers": answers}
+        return replace(_example(record["context"], question, source), source=source)
+    except (KeyError, TypeError, AttributeError, ValueError) as e:
+        raise DataError(f"{place}: {type(e).__name__} {e}; see the SQuAD format") from e
 
 
 def _example(context: str, question: Mapping[str, Any], file: str) -> Example:
