@@ -25,7 +25,7 @@ from _report import RESULTS, Row, machine, options, show, versions, write
 from nlpkit import checkpoint, data, recipes
 from nlpkit.data import splits
 from nlpkit.data.augmentation import mistyped, recased
-from nlpkit.data.edits import labels_of
+from nlpkit.data.inventory import labels_of
 from nlpkit.recipes import AugmentationSpec
 from nlpkit.scoring import read_to_score, scores_of
 from nlpkit.training import Run

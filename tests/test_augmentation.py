@@ -14,8 +14,9 @@ import nlpkit
 from nlpkit import checkpoint, data, recipes
 from nlpkit.adapters import Adapted
 from nlpkit.data.augmentation import augmented, balanced, mistyped, recased, renamed, swapped_or_deleted
-from nlpkit.data.edits import edited, labels_of, places
+from nlpkit.data.inventory import labels_of
 from nlpkit.data.relations import joined
+from nlpkit.editing.edits import Edit, edited, places
 from nlpkit.errors import RecipeError
 from nlpkit.objectives import Heads
 from nlpkit.recipes import AugmentationSpec
@@ -143,7 +144,7 @@ def test_chinese_is_changed_too():
 
 def test_an_edit_moves_what_stands_behind_it():
     document = joined("Ada in Rome", "", [Entity("Ada", 0, 3, "PER"), Entity("Rome", 7, 11, "LOC")], [])
-    longer = edited(document, [(0, 3, "Augusta"), (4, 7, "")])
+    longer = edited(document, [Edit(0, 3, "Augusta"), Edit(4, 7, "")])
     assert longer.text == "Augusta Rome"
     assert [(e.text, e.start) for e in longer.entities] == [("Augusta", 0), ("Rome", 8)]
 

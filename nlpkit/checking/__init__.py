@@ -10,7 +10,7 @@ from pathlib import Path
 from nlpkit import data
 from nlpkit.checking import sets, spans, tags, texts
 from nlpkit.checking.findings import ERROR, NOTE, WARNING, FileReport, Finding, Held, Lengths, Measure, Report, Source
-from nlpkit.data.edits import labels_of
+from nlpkit.data.inventory import labels_of
 from nlpkit.errors import DataError
 from nlpkit.types import Document
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from nlpkit.checking import sets, tags
 from nlpkit.checking.findings import Source
 from nlpkit.checking.texts import CONTROL, MOJIBAKE
-from nlpkit.data.edits import Edit, P, edited, places, relocated
 from nlpkit.data.splitting import same_text
 from nlpkit.data.writing import WRITERS, same_as, spare, write
+from nlpkit.editing.edits import Edit, Placed, edited, places, relocated
 from nlpkit.types import Document
 
 Repairs = Counter[str]
@@ -57,8 +57,8 @@ def _trimmable(text: str) -> bool:
     return bool(text.strip()) and text != text.strip()
 
 
-def _trimmed(text: str) -> Callable[[P], P]:
-    def place(old: P) -> P:
+def _trimmed(text: str) -> Callable[[Placed], Placed]:
+    def place(old: Placed) -> Placed:
         if old.start < 0 or not _trimmable(text[old.start : old.end]):
             return old
         piece = text[old.start : old.end]
@@ -70,7 +70,7 @@ def _trimmed(text: str) -> Callable[[P], P]:
 
 def _cuts(edit: Edit, start: int, end: int) -> bool:
     """Say whether an edit would leave nothing of a span, or share some of its characters only."""
-    a, b, new = edit
+    a, b, new = edit.start, edit.end, edit.text
     if b <= start or a >= end:
         return False
     return not (start <= a and b <= end) or (not new and (a, b) == (start, end))
@@ -80,14 +80,14 @@ def _decoded(text: str) -> Iterator[Edit]:
     for match in MOJIBAKE.finditer(text):
         for encoding in ("cp1252", "latin-1"):
             try:
-                yield match.start(), match.end(), match[0].encode(encoding).decode("utf-8").lstrip("\ufeff")
+                yield Edit(match.start(), match.end(), match[0].encode(encoding).decode("utf-8").lstrip("\ufeff"))
                 break
             except UnicodeError:
                 continue
 
 
 def _without(text: str) -> Iterator[Edit]:
-    yield from ((match.start(), match.end(), "") for match in CONTROL.finditer(text))
+    yield from (Edit(match.start(), match.end(), "") for match in CONTROL.finditer(text))
 
 
 def _once(documents: Sequence[Document], repairs: Repairs) -> Iterator[Document]:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 
 from nlpkit.checking.findings import ERROR, WARNING, Finding, Source
-from nlpkit.data.edits import labels_of
+from nlpkit.data.inventory import labels_of
 from nlpkit.data.splitting import same_text
 from nlpkit.types import Document, Example
 

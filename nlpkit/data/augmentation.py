@@ -12,7 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from nlpkit.data.edits import Edit, Place, edited, labels_of, places
+from nlpkit.data.inventory import labels_of
+from nlpkit.editing.edits import Edit, Place, edited, places, spans_of
+from nlpkit.editing.noise import ROWS
 from nlpkit.recipes import AugmentationSpec
 from nlpkit.text import unspaced, words
 from nlpkit.types import Document, Entity
@@ -23,7 +25,6 @@ _EDITED = 0.1
 """The share of a text's words that are swapped or deleted (the alpha of Wei and Zou 2019), or get a wrong letter."""
 _LONG = 4
 """From so many letters on a word may lose one."""
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 Names = Mapping[str, Sequence[str]]
 Change = Callable[[Document, random.Random], Document | None]
@@ -97,7 +98,7 @@ def renamed(document: Document, names: Names, draws: random.Random) -> Document 
         return None
     chosen = [entity for entity in free if draws.random() < _REPLACED] or [draws.choice(free)]
     others = [draws.choice([name for name in names[e.label] if name != e.text]) for e in chosen]
-    return edited(document, [(e.start, e.end, name) for e, name in zip(chosen, others, strict=True)])
+    return edited(document, [Edit(e.start, e.end, name) for e, name in zip(chosen, others, strict=True)])
 
 
 def _replaceable(document: Document) -> list[Entity]:
@@ -129,16 +130,10 @@ def swapped_or_deleted(document: Document, draws: random.Random) -> Document | N
     n = max(1, round(_EDITED * len(free)))
     if draws.random() < 0.5:
         return edited(document, list(_swaps(document.text, free, n, draws)))
-    borders = {border for place in _all_places(document) for border in place}
+    borders = {border for place in spans_of(document) for border in place}
     chosen = draws.sample(free, n)
     gone = ((a, b + 1) if document.text[b : b + 1] == " " and b not in borders else (a, b) for a, b in chosen)
-    return edited(document, [(a, b, "") for a, b in gone])
-
-
-def _all_places(document: Document) -> Iterator[tuple[int, int]]:
-    """Yield where spans begin and end, the evidence of relations among them."""
-    yield from ((place.start, place.end) for place in places(document))
-    yield from ((s.start, s.end) for relation in document.relations for s in relation.evidence)
+    return edited(document, [Edit(a, b, "") for a, b in gone])
 
 
 def _free_words(document: Document) -> Iterator[tuple[int, int]]:
@@ -162,8 +157,8 @@ def _swaps(text: str, free: Sequence[tuple[int, int]], n: int, draws: random.Ran
         second = draws.choice(open_)
         used |= {first, second}
         (a, b), (c, d) = free[first], free[second]
-        yield a, b, text[c:d]
-        yield c, d, text[a:b]
+        yield Edit(a, b, text[c:d])
+        yield Edit(c, d, text[a:b])
 
 
 def recased(document: Document, draws: random.Random) -> Document | None:
@@ -172,7 +167,7 @@ def recased(document: Document, draws: random.Random) -> Document | None:
     spans = words(text).tolist()
     found = []
     for case in (_lower, _upper, lambda word: _upper(word[:1]) + _lower(word[1:])):
-        edits = [(a, b, case(text[a:b])) for a, b in spans if case(text[a:b]) != text[a:b]]
+        edits = [Edit(a, b, case(text[a:b])) for a, b in spans if case(text[a:b]) != text[a:b]]
         if edits:
             found.append(edits)
     return edited(document, draws.choice(found)) if found else None
@@ -199,18 +194,18 @@ def mistyped(document: Document, draws: random.Random) -> Document | None:
         at = draws.randrange(a, b)
         missing = [""] if a in free and (b - a >= _LONG or unspaced(text[a])) else []
         kinds = [kind for kind in ([2 * text[at]], _neighbours(text[at]), missing) if kind]
-        edits.append((at, at + 1, draws.choice(draws.choice(kinds))))
+        edits.append(Edit(at, at + 1, draws.choice(draws.choice(kinds))))
     return edited(document, edits)
 
 
 def _neighbours(letter: str) -> list[str]:
     """Return the letters beside one on a keyboard (QWERTY), as large as it; none for other signs."""
     small = letter.lower()
-    for number, row in enumerate(_ROWS):
+    for number, row in enumerate(ROWS):
         if (at := row.find(small)) >= 0:
             beside = [row[k] for k in (at - 1, at + 1) if 0 <= k < len(row)]
             for other in (number - 1, number + 1):
-                if 0 <= other < len(_ROWS):
-                    beside += [_ROWS[other][k] for k in (at, at + number - other) if 0 <= k < len(_ROWS[other])]
+                if 0 <= other < len(ROWS):
+                    beside += [ROWS[other][k] for k in (at, at + number - other) if 0 <= k < len(ROWS[other])]
             return [b.upper() for b in beside] if letter.isupper() else beside
     return []

@@ -6,7 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-from nlpkit.data.edits import labels_of
+from nlpkit.data.inventory import labels_of
 from nlpkit.errors import DataError
 from nlpkit.types import Document
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nlpkit.types import Answer, Chain, Document, Entity, Mention, Relation, Span
 
+Place = Entity | Mention | Span | Answer
 Placed = TypeVar("Placed", Span, Entity, Mention, Answer)
 
 
@@ -103,39 +104,45 @@ def edited(document: Document, edits: Sequence[Edit], query_edits: Sequence[Edit
 
     """
     moves = Moves(document.text, edits)
-    moved = moves.moved
+    query = applied(document.query, query_edits)
+    return replace(relocated(document, moves.text, moves.moved), query=query)
+
+
+def relocated(document: Document, text: str, place: Callable[[Any], Any]) -> Document:
+    """Return a document with another text and every span, mention and answer in it as `place` makes it."""
+
+    def chain(old: Chain) -> Chain:
+        mentions = tuple(map(place, old.mentions))
+        called = (new.text for was, new in zip(old.mentions, mentions, strict=True) if was.text == old.name)
+        return replace(old, name=next(called, old.name), mentions=mentions)
+
+    def relation(old: Relation) -> Relation:
+        evidence = tuple(map(place, old.evidence))
+        return replace(old, subject=place(old.subject), object=place(old.object), evidence=evidence)
+
     return replace(
         document,
-        text=moves.text,
-        query=applied(document.query, query_edits),
-        entities=tuple(moved(e) for e in document.entities),
-        slots=tuple(moved(e) for e in document.slots),
-        chains=tuple(_chain(chain, moves) for chain in document.chains),
-        relations=tuple(_relation(relation, moves) for relation in document.relations),
-        answers=tuple(a if a.document else moved(a) for a in document.answers),
+        text=text,
+        entities=tuple(map(place, document.entities)),
+        slots=tuple(map(place, document.slots)),
+        chains=tuple(map(chain, document.chains)),
+        relations=tuple(map(relation, document.relations)),
+        answers=tuple(a if a.document else place(a) for a in document.answers),
     )
+
+
+def places(document: Document) -> Iterator[Place]:
+    """Yield what a text's labels point at: entities, slots, mentions of chains, answers that stand in the text."""
+    yield from document.entities
+    yield from document.slots
+    for chain in document.chains:
+        yield from chain.mentions
+    yield from (a for a in document.answers if a.start >= 0 and not a.document)
 
 
 def spans_of(document: Document) -> list[tuple[int, int]]:
     """Return the places of everything found in a document, each once, in the order of the text."""
-    placed: list[Span | Entity | Mention | Answer] = [*document.entities, *document.slots]
-    placed += [m for chain in document.chains for m in chain.mentions]
+    placed = list(places(document))
     for relation in document.relations:
         placed += [relation.subject, relation.object, *relation.evidence]
-    placed += [a for a in document.answers if a.start >= 0 and not a.document]
     return sorted({(span.start, span.end) for span in placed})
-
-
-def _chain(chain: Chain, moves: Moves) -> Chain:
-    mentions = tuple(moves.moved(m) for m in chain.mentions)
-    renamed = {old.text: new.text for old, new in zip(chain.mentions, mentions, strict=True)}
-    return replace(chain, name=renamed.get(chain.name, chain.name), mentions=mentions)
-
-
-def _relation(relation: Relation, moves: Moves) -> Relation:
-    return replace(
-        relation,
-        subject=moves.moved(relation.subject),
-        object=moves.moved(relation.object),
-        evidence=tuple(moves.moved(span) for span in relation.evidence),
-    )

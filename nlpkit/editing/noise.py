@@ -16,8 +16,9 @@ RATE = 0.1
 """Share of the words that get a typing error; half of it of the characters where a language has no spaces."""
 _SHORTEST = 4
 """Letters of the shortest word that gets one: its first and last letter stay (Pruthi et al. 2019)."""
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_NEAR = {key: "".join(row[max(0, n - 1) : n] + row[n + 1 : n + 2]) for row in _ROWS for n, key in enumerate(row)}
+ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+"""The letters of a keyboard, row by row."""
+_NEAR = {key: "".join(row[max(0, n - 1) : n] + row[n + 1 : n + 2]) for row in ROWS for n, key in enumerate(row)}
 _DOT = "·"
 """What Chinese puts between the parts of a foreign name."""
 _SPACE = re.compile(r"\s")
