@@ -1,8 +1,8 @@
 """How a trained task bears up: under noise and unseen names (robustness), and when told of other people (fairness).
 
 Both change texts with known answers and score the task before and after, on the texts that were changed alone.
-Intervals are of 95 %: 1.96 times the standard error of the difference, which a few resamples of the documents give, both
-sides resampled together (the paired bootstrap: Efron & Tibshirani 1993, chapter 6; Koehn 2004).
+Intervals are of 95 %: 1.96 times the standard error of the difference, which a few resamples of the documents give,
+both sides resampled together (the paired bootstrap: Efron & Tibshirani 1993, chapter 6; Koehn 2004).
 """
 
 from __future__ import annotations
