@@ -22,15 +22,15 @@ from nlpkit.explaining import Case, explain
 from nlpkit.types import Document
 
 SETS = {
-    "intent/banking77": (Path("classification/banking77"), 300),
-    "slots/snips": (Path("dialogue/snips"), 300),
+    "intent/banking77": (Path("classification/banking77"), 200),
+    "slots/snips": (Path("dialogue/snips"), 200),
     "ner/wnut17": (Path("ner/wnut17"), 300),
-    "qa/squad": (Path("qa/squad_v1.1"), 150),
-    "relation/wikipedia": (Path("re/re-docred"), 40),
+    "qa/squad": (Path("qa/squad_v1.1"), 80),
+    "relation/wikipedia": (Path("re/re-docred"), 25),
 }
 """Adapters, where under --data their files lie, and how many of the test documents are drawn."""
 
-EXPLAINED = {"intent/banking77": 60, "slots/snips": 60}
+EXPLAINED = {"intent/banking77": 40, "slots/snips": 40}
 """Adapters whose decisions on whole texts are explained, and how many."""
 
 SHARES = (0.05, 0.1, 0.2, 0.5)

@@ -1,5 +1,7 @@
 """Texts told of other people: pronouns in their forms, names and words, and which texts can be told so."""
 
+from pathlib import Path
+
 import pytest
 
 from nlpkit.editing.edits import applied, edited
@@ -152,3 +154,10 @@ def test_a_broken_file_of_groups_is_told(tmp_path, written, told_of):
 def test_a_missing_file_of_groups_is_told(tmp_path):
     with pytest.raises(RecipeError, match="cannot read"):
         read_groups(tmp_path / "none.toml")
+
+
+def test_the_groups_in_the_docs_can_be_read(tmp_path):
+    docs = Path(__file__).resolve().parent.parent / "docs" / "robustness.md"
+    path = tmp_path / "docs.toml"
+    path.write_text(docs.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    assert set(read_groups(path).axes) == {"age", "names"}
