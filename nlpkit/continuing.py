@@ -10,6 +10,7 @@ from nlpkit import checkpoint, recipes
 from nlpkit.data import home, whole
 from nlpkit.drafting import draft
 from nlpkit.evaluation import evaluate
+from nlpkit.recipes import DataSpec, Recipe
 from nlpkit.training import Progress, train
 
 _SLOWER = 0.3
@@ -54,21 +55,8 @@ def go_on(
     folder = checkpoint.locate(adapter)
     before = recipes.from_dict(checkpoint.account(folder)["recipe"], strict=False)
     new = draft(data, kind=before.heads[-1], dev=dev, test=test, backbone=before.backbone)
-    recipe = replace(
-        before,
-        title=f"{before.title}; trained further on {Path(data).name}",
-        data=replace(new.data, replay=str(whole(replay)) if replay else None, replay_share=share),
-        training=replace(
-            before.training,
-            lr=before.training.lr * _SLOWER,
-            head_lr=before.training.head_lr * _SLOWER,
-            epochs=new.training.epochs,
-            patience=new.training.patience,
-        ),
-        goals={},
-        more=(),
-        start=str(folder),
-    )
+    spec = replace(new.data, replay=str(whole(replay)) if replay else None, replay_share=share)
+    recipe = _slower(before, new, spec, Path(data).name, str(folder))
     path = train(recipe, data=home(data), out=out, progress=progress, resume=resume)
     reports = {"old": old, "new": test}
     continued = {
@@ -78,3 +66,12 @@ def go_on(
     }
     checkpoint.note(path, "continued", {"from": before.name, **continued})
     return path
+
+
+def _slower(before: Recipe, new: Recipe, data: DataSpec, name: str, start: str) -> Recipe:
+    """Return the recipe of an adapter for new data, from where it ended."""
+    spec = before.training
+    slower = replace(spec, lr=spec.lr * _SLOWER, head_lr=spec.head_lr * _SLOWER)
+    training = replace(slower, epochs=new.training.epochs, patience=new.training.patience)
+    title = f"{before.title}; trained further on {name}"
+    return replace(before, title=title, data=data, training=training, goals={}, more=(), start=start)

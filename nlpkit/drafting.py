@@ -36,8 +36,8 @@ _HELD_OUT: Final = (64, 10, 1000)
 _SHORT: Final = 90
 """Words of a short text: its windows need not be long."""
 
-_ENGLISH: Final = {"backbone": "default", "layers": "all", "lr": 8e-4}
-_CHINESE: Final = {"backbone": "gemma3-270m", "layers": "top:6", "lr": 6e-4}
+_ENGLISH: Final[Mapping[str, Any]] = {"backbone": "default", "layers": "all", "lr": 8e-4}
+_CHINESE: Final[Mapping[str, Any]] = {"backbone": "gemma3-270m", "layers": "top:6", "lr": 6e-4}
 """The backbone for a language, its layers that get an adapter, and how fast to learn."""
 
 
@@ -69,7 +69,6 @@ def draft(
     heads = _heads(documents, kind, str(train))
     language = _CHINESE if statistics.mean(chinese(d.text) for d in documents) > 0.5 else _ENGLISH
     lengths = [len(words(f"{d.query} {d.text}")) for d in documents]
-    short = statistics.quantiles([*lengths, 0], n=20)[-1] < _SHORT
     n, (least, share, most) = len(documents), _HELD_OUT
     folder = data.home(train)
     table = {
@@ -89,16 +88,7 @@ def draft(
             "dropout": 0.1,
             "layers": "all" if backbone and backbone != language["backbone"] else language["layers"],
         },
-        "training": {
-            "epochs": _epochs(n, sum(lengths)),
-            "lr": language["lr"],
-            "head_lr": 1e-3,
-            "batch_tokens": 1024,
-            "window": 128 if short else 320,
-            "stride": 96 if short else 192,
-            "patience": 5,
-            "bf16": True,
-        },
+        "training": _training(lengths, language["lr"]),
     }
     if "relation" in heads:
         table["options"] = {"relation": {"chains": "mentions"}} if _apart(documents) else {}
@@ -140,6 +130,21 @@ def _heads(documents: list[Document], kind: str | None, source: str) -> list[str
             f"{', '.join(there) or 'no annotations'} (docs/data.md says what is read of each format)"
         )
     return in_order(wanted)
+
+
+def _training(lengths: list[int], lr: float) -> dict[str, Any]:
+    """Return how to learn from texts of so many words each."""
+    short = statistics.quantiles([*lengths, 0], n=20)[-1] < _SHORT
+    return {
+        "epochs": _epochs(len(lengths), sum(lengths)),
+        "lr": lr,
+        "head_lr": 1e-3,
+        "batch_tokens": 1024,
+        "window": 128 if short else 320,
+        "stride": 96 if short else 192,
+        "patience": 5,
+        "bf16": True,
+    }
 
 
 def _epochs(n: int, n_words: int) -> int:

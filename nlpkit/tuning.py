@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,23 +76,13 @@ def tune(
         MissingExtraError: optuna is not installed.
 
     """
-    try:
-        import optuna
-    except ImportError as e:
-        raise MissingExtraError("optuna", "tuning") from e
+    if find_spec("optuna") is None:
+        raise MissingExtraError("optuna", "tuning")
     if not (recipe.data.dev or recipe.data.hold_out):
         raise InputError(f"{recipe.name} names no dev file and holds nothing out, so nothing can be chosen; name one")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     ends = time.monotonic() + seconds
     search = _Search(recipe, Path(data), Path(out), seconds * _SEARCHING * _LONGEST, tell)
-    sampler = optuna.samplers.TPESampler(seed=recipe.training.seed, n_startup_trials=4)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=2)
-    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
-    study.enqueue_trial(search.given)
-    try:
-        study.optimize(search.try_out, timeout=seconds * _SEARCHING)
-    finally:
-        shutil.rmtree(search.folder, ignore_errors=True)
+    _search(search, seconds * _SEARCHING, recipe.training.seed)
     scored = [t for t in search.tried if t.score is not None]
     if not scored:
         raise InputError(f"no trial came to a score within {search.longest:.0f} seconds; give more time, or none")
@@ -104,6 +95,21 @@ def tune(
     path = train(whole, data=data, out=out, progress=progress)
     checkpoint.note(path, "tried", [asdict(trial) for trial in search.tried])
     return path
+
+
+def _search(search: _Search, seconds: float, seed: int) -> None:
+    """Try settings out for so many seconds; the trials' own files are removed."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=2)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+    study.enqueue_trial(search.given)
+    try:
+        study.optimize(search.try_out, timeout=seconds)
+    finally:
+        shutil.rmtree(search.folder, ignore_errors=True)
 
 
 class _Search:
