@@ -66,8 +66,8 @@ def _read(adapter: str, data: Path, wanted: dict[str, Any], *, json: bool) -> No
     import nlpkit
     from nlpkit.cli.probes import probes, show_fairness, show_robustness
 
-    evaluation = nlpkit.evaluate(adapter, data=data).to_dict()
     probed = probes(adapter, data, **wanted)
+    evaluation = nlpkit.evaluate(adapter, data=data).to_dict()
     if json:
         emit({**evaluation, **{key: found.to_dict() for key, found in probed.items()}})
         return
