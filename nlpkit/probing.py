@@ -235,7 +235,9 @@ def _as_told(gold: Document, version: Told) -> Document:
 def _gaps(sides: Mapping[str, _Side], scores: Mapping[str, Scores]) -> Iterator[tuple[str, Gap]]:
     compared: dict[tuple[str, str], dict[str, Change]] = {}
     for metric in next(iter(scores.values())):
-        lowest, highest = (pick(scores, key=lambda group: scores[group][metric]) for pick in (min, max))
+        # Of equal groups the first and the last, so that two are named.
+        ordered = sorted(scores, key=lambda group: scores[group][metric])
+        lowest, highest = ordered[0], ordered[-1]
         if (lowest, highest) not in compared:
             compared[lowest, highest] = _compared(sides[lowest], sides[highest])
         yield metric, Gap(lowest, highest, compared[lowest, highest][metric])

@@ -33,6 +33,7 @@ def evaluate_read(
 
     if other is not None:
         checkpoint.locate(other)  # a wrong name is said before the first adapter reads everything
+    measured = probes(adapter, data, **probed)  # a broken file of groups is said before anything is read
     chosen: dict[str, Any] = {"threshold_from": threshold_from, "precision": precision}
     evaluation = nlpkit.evaluate(adapter, data=data, **{k: v for k, v in chosen.items() if v is not None})
     found = None
@@ -44,7 +45,6 @@ def evaluate_read(
         from nlpkit.report import page
 
         write_page(report, page(evaluation, found))
-    measured = probes(adapter, data, **probed)
     if json:
         against = {"against": found.to_dict()} if found else {}
         emit(evaluation.to_dict() | against | {key: one.to_dict() for key, one in measured.items()})
