@@ -1,8 +1,7 @@
 """How a trained task bears up: under noise and unseen names (robustness), and when told of other people (fairness).
 
 Both change texts with known answers and score the task before and after, on the texts that were changed alone.
-Intervals are of 95 %: 1.96 times the standard error of the difference, which a few resamples of the documents give,
-both sides resampled together (the paired bootstrap: Efron & Tibshirani 1993, chapter 6; Koehn 2004).
+Intervals are of 95 %, by the paired bootstrap (`nlpkit.resampling`).
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from random import Random
-from statistics import stdev
 from typing import Any
 
 from nlpkit import engine
@@ -23,12 +20,10 @@ from nlpkit.editing.noise import NOISES, noisy
 from nlpkit.editing.renaming import Unseen
 from nlpkit.errors import InputError
 from nlpkit.heads.base import Head
+from nlpkit.resampling import Tally, differences, scores_of
 from nlpkit.scoring import texts_of
 from nlpkit.types import Document
 
-RESAMPLES = 100
-_WITHIN = 1.96
-"""Standard errors either way that 95 % of a normal distribution lie within."""
 _SEED = "0"
 _EXAMPLES = 3
 UNSEEN = "unseen names"
@@ -223,7 +218,7 @@ def _along(task: Task, golds: Sequence[Document], versions: Sequence[Mapping[str
         ]
         decisions[group] = [decided(document) for document in back]
     flipped = [n for n in range(len(golds)) if len({own[n] for own in decisions.values()}) > 1]
-    scores = {group: side.scores() for group, side in sides.items()}
+    scores = {group: scores_of(side.tallies()) for group, side in sides.items()}
     examples = tuple({group: side.golds[n].text for group, side in sides.items()} for n in flipped[:_EXAMPLES])
     return Axis(len(golds), scores, dict(_gaps(sides, scores)), len(flipped) / len(golds), examples)
 
@@ -266,28 +261,17 @@ class _Side:
         """Return some of the documents."""
         return _Side(self.task, [self.golds[n] for n in chosen], [self.found[n] for n in chosen])
 
-    def scores(self) -> Scores:
-        """Return the metrics of all heads, with their kind before them where there are several."""
+    def tallies(self) -> list[Tally]:
+        """Return the metrics of all heads as sums over documents, their kind before them where there are several."""
         heads: Sequence[Head] = self.task.heads
-        return {
-            f"{head.kind}_{metric}" if len(heads) > 1 else metric: value
+        return [
+            tally.named(f"{head.kind}_" if len(heads) > 1 else "")
             for head in heads
-            for metric, value in head.score(self.found, self.golds).items()
-        }
+            for tally in head.tallies(self.found, self.golds)
+        ]
 
 
 def _compared(before: _Side, after: _Side) -> dict[str, Change]:
     """Return the change of each metric between two sides that hold the same documents in the same order."""
-    random, n = Random(_SEED), len(before.golds)
-    drawn: list[Scores] = []
-    for _ in range(RESAMPLES):
-        chosen = random.choices(range(n), k=n)
-        first, second = before.rows(chosen).scores(), after.rows(chosen).scores()
-        drawn.append({metric: second[metric] - first[metric] for metric in first})
-    first, second = before.scores(), after.scores()
-    return {metric: _change(first[metric], second[metric], [d[metric] for d in drawn]) for metric in first}
-
-
-def _change(before: float, after: float, drawn: Sequence[float]) -> Change:
-    error = _WITHIN * stdev(drawn)
-    return Change(before, after, after - before - error, after - before + error)
+    found = differences(after.tallies(), before.tallies())
+    return {metric: Change(d.second, d.first, *d.interval) for metric, d in found.items()}
