@@ -137,7 +137,9 @@ def _scores(account: Mapping[str, Any]) -> str:
         notes["relation"] = _EXCLUSIVE
     if relation.get("cues"):
         notes["cues"] = _CUES
-    said = [*notes.values(), "`dev` was used to choose and to calibrate, `test` for these figures alone."]
+    held_out = "`dev` was used to choose and to calibrate, `test` for these figures alone."
+    nothing = "No text was held out: confidences were fitted on the texts that were trained on, and are too high."
+    said = [*notes.values(), held_out if account["documents"].get("dev") else nothing]
     lines.append("\n" + " ".join([*said, account["recipe"].get("note", "")]).rstrip())
     lines.append("")
     return "\n".join(lines)

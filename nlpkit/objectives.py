@@ -172,15 +172,19 @@ class Heads:
         return sum(v for k, v in scores.items() if k.endswith("f1") or k.endswith("accuracy"))
 
     def final_scores(self, model: Backbone) -> dict[str, Scores]:
-        """Calibrate the heads on the dev documents (on those trained on where there are none), and score them."""
-        scores: dict[str, Scores] = {"dev": {}}
+        """Calibrate the heads on the dev documents (on those trained on where there are none), and score them.
+
+        What was trained on is not scored: of a data set without dev documents there are no dev scores.
+        """
+        scores: dict[str, Scores] = {}
         for number, (spec, learners) in enumerate(zip(self.recipe.sets, self.learners, strict=True)):
             own = [d for n, d in zip(self._set_of, self.train_docs, strict=True) if n == number]
             golds, heads = self.dev_docs[number] or own, [self.heads[n] for n in learners]
             for n, head in enumerate(heads):
                 first = heads[: n + 1]
                 head.calibrate(partial(engine.read, model, first, texts_of(golds, first), self.reading), golds)
-            scores["dev"] |= self._scores(model, heads, golds)
+            if self.dev_docs[number]:
+                scores["dev"] = scores.get("dev", {}) | self._scores(model, heads, golds)
             if reported := tests(spec, self.folder):
                 scores["test"] = scores.get("test", {}) | self._scores(model, heads, reported)
         return scores

@@ -36,10 +36,15 @@ _RATES: Final = (1e-4, 5e-3)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Settings that were tried, the score on dev that they reached, in how many epochs and seconds."""
+    """Settings that were tried, what they reached on dev, in how many epochs and seconds.
+
+    `score` is what settings are chosen by, the sum of the F1 scores and accuracies among `dev`; None where the time was
+    over before the first epoch was.
+    """
 
     settings: Mapping[str, Any]
     score: float | None
+    dev: Mapping[str, float]
     epochs: int
     seconds: float
 
@@ -163,7 +168,8 @@ class _Search:
             run.fit()
         finally:
             score = run.objective.merit(run.dev) if run.dev else None
-            self.tried.append(Trial(settings, score, len(run.history), round(time.monotonic() - began, 1)))
+            took = round(time.monotonic() - began, 1)
+            self.tried.append(Trial(settings, score, run.dev, len(run.history), took))
             if self._tell:
                 self._tell(self.tried[-1])
         return self.tried[-1].score or 0.0

@@ -59,6 +59,8 @@ def test_new_data_is_learnt_and_the_old_is_reported(folder):
     card = (out / "README.md").read_text()
     assert "trained further" in card
     assert "| old: accuracy | 1.0000 |" in card
+    assert "No text was held out" in card
+    assert account["scores"].keys() <= {"test"}, "what was trained on is not scored"
 
 
 def test_it_begins_where_the_other_ended(folder):

@@ -1,5 +1,7 @@
 """Settings chosen by trials within a time."""
 
+from dataclasses import asdict
+
 import pytest
 from samples import EXAMPLES
 
@@ -35,9 +37,7 @@ def test_trials_choose_and_a_training_follows(folder):
     account = checkpoint.account(out)
     assert told[0].settings == {"method": "lora", "layers": "all", "rank": 2, "lr": 0.01}
     assert len(told) > 1
-    assert account["tried"] == [
-        {"settings": t.settings, "score": t.score, "epochs": t.epochs, "seconds": t.seconds} for t in told
-    ]
+    assert account["tried"] == [asdict(t) for t in told]
     best = max(told, key=lambda t: t.score)
     chosen = account["recipe"]["adapter"]
     assert (chosen["method"], chosen["layers"], chosen["rank"]) == tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,8 +102,8 @@ def seconds(time: str) -> float:
 
 def _say(trial: Trial) -> None:
     settings = ", ".join(f"{key} {f'{v:.1e}' if isinstance(v, float) else v}" for key, v in trial.settings.items())
-    score = "no score in its time" if trial.score is None else f"{trial.score:.4f} on dev"
-    note(f"tried {settings}: {score} after {trial.epochs} epochs, {trial.seconds:.0f} s")
+    reached = ", ".join(_main(trial.dev)) or "no score in its time"
+    note(f"tried {settings}: {reached} after {trial.epochs} epochs, {trial.seconds:.0f} s")
 
 
 def _choosing_on(recipe: Recipe, dev: Path | None) -> Recipe:
@@ -118,5 +118,9 @@ def _choosing_on(recipe: Recipe, dev: Path | None) -> Recipe:
 def _detail(progress: Progress) -> str:
     if progress.trunk is not None:
         return f"the layers below the adapter read all texts once, {progress.trunk:.0%}"
-    scores = [f"{name} {value:.3f}" for name, value in progress.dev.items() if name.endswith(("f1", "accuracy"))]
-    return ", ".join([f"epoch {progress.epoch}", f"loss {progress.loss:.3f}", *scores])
+    return ", ".join([f"epoch {progress.epoch}", f"loss {progress.loss:.3f}", *_main(progress.dev)])
+
+
+def _main(scores: Mapping[str, float]) -> list[str]:
+    """Return the scores that say most."""
+    return [f"{name} {value:.3f}" for name, value in scores.items() if name.endswith(("f1", "accuracy"))]
