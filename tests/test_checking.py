@@ -47,7 +47,7 @@ FOUND = {
     "full-width letters": {10},
     "rare label": {0},
     "labels that differ in spelling": {0},
-    "not marked everywhere": {0},
+    "not marked everywhere": {3, 10},
 }
 
 

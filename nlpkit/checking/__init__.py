@@ -102,7 +102,7 @@ def _within(source: Source, kind: str | None, measure: Measure) -> Iterator[Find
         place = source.place(example)
         for finding in (*texts.of(example.document, measure), *spans.of(example.document)):
             yield replace(finding, **place)
-    yield from (replace(finding, file=str(source.path)) for finding in spans.unmarked(source.documents))
+    yield from spans.unmarked(source)
     if kind and source.examples and not any(_serves(document, kind) for document in source.documents):
         yield Finding("nothing labelled", ERROR, f"no text has {KINDS[kind]}, which {kind} needs", str(source.path))
 

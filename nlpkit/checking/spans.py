@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from nlpkit.checking.findings import ERROR, NOTE, WARNING, Finding
+from nlpkit.checking.findings import ERROR, NOTE, WARNING, Finding, Source
 from nlpkit.text import words
-from nlpkit.types import Document, Entity
+from nlpkit.types import Document, Entity, Example
 
 _ENDS = frozenset(',;:!?"“”„«»，。；：！？、')
 """Signs that seldom begin or end a name."""
@@ -65,27 +65,27 @@ def _overlaps(entities: Sequence[Entity]) -> Iterator[Finding]:
             yield Finding("overlapping spans", WARNING, both)
 
 
-def unmarked(documents: Sequence[Document]) -> Iterator[Finding]:
+def unmarked(source: Source) -> Iterator[Finding]:
     """Yield names that are marked in most places and stand elsewhere without a mark, the most frequent first."""
     marked: Counter[str] = Counter()
     labels: dict[str, set[str]] = defaultdict(set)
-    for document in documents:
+    for document in source.documents:
         for entity in (*document.entities, *document.slots):
             marked[entity.text] += 1
             labels[entity.text].add(entity.label)
     if not marked:
         return
     free: Counter[str] = Counter()
-    where: dict[str, str] = {}
-    for document in documents:
-        for name in _free_names(document, marked):
+    where: dict[str, Example] = {}
+    for example in source.examples:
+        for name in _free_names(example.document, marked):
             free[name] += 1
-            where.setdefault(name, document.id)
+            where.setdefault(name, example)
     for name, n in free.most_common():
         if marked[name] >= max(_TIMES, n):
             called = " or ".join(sorted(labels[name]))
             said = f"{name!r} is marked {marked[name]} times ({called}) and stands {n} times without a mark"
-            yield Finding("not marked everywhere", NOTE, said, source=where[name])
+            yield Finding("not marked everywhere", NOTE, said, **source.place(where[name]))
 
 
 def _free_names(document: Document, names: Counter[str]) -> Iterator[str]:
