@@ -19,7 +19,6 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import reduce
 from torch import Tensor, nn
 
 from nlpkit import checkpoint, recipes, runstate
@@ -32,6 +31,7 @@ from nlpkit.objectives import Heads, Objective
 from nlpkit.quick import products
 from nlpkit.recipes import Recipe
 from nlpkit.responses import Responses
+from nlpkit.steps import OF_ADAPTER, adamw, added_up, set_rate
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
 
@@ -117,7 +117,7 @@ class Run:
         self.objective = _objective(recipe)(recipe, folder, self.adapted)
         self.windows = self.objective.windows
         self.parameters = dict(self._named_parameters())
-        self.optimizer = self._optimizer()
+        self.optimizer = adamw(self.parameters, spec)
         self.processes = PartialState(cpu=True)
         self._trunks: Trunks | None = None
         self._n_batches = sum(
@@ -134,24 +134,10 @@ class Run:
         self._saving = 0.0
 
     def _named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        yield from ((f"adapter.{n}", p) for n, p in self.adapted.named_parameters(ADAPTER))
+        yield from ((f"{OF_ADAPTER}{n}", p) for n, p in self.adapted.named_parameters(ADAPTER))
         for head in self.objective.modules:
             kind = getattr(head, "kind", "")
             yield from ((f"{kind}.{n}", p) for n, p in head.named_parameters())
-
-    def _optimizer(self) -> torch.optim.AdamW:
-        spec = self.recipe.training
-        groups = []
-        for of_adapter, lr in ((True, spec.lr), (False, spec.head_lr)):
-            own = [p for n, p in self.parameters.items() if n.startswith("adapter.") is of_adapter]
-            # Decay would pull factors and offsets (IA3, normalisations, biases) towards 0, where they undo their layer.
-            vectors = [p for p in own if p.dim() < 2 or min(p.shape) == 1]
-            matrices = [p for p in own if p.dim() >= 2 and min(p.shape) > 1]
-            groups.append({"params": matrices, "lr": lr, "weight_decay": spec.weight_decay})
-            groups.append({"params": vectors, "lr": lr, "weight_decay": 0.0})
-        for group in groups:
-            group["initial_lr"] = group["lr"]
-        return torch.optim.AdamW([g for g in groups if g["params"]])
 
     def fit(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Train to the end of the recipe's budget, saving on the way.
@@ -229,7 +215,7 @@ class Run:
 
     def _train_step(self, batches: Sequence[list[Window]]) -> float:
         """Move the parameters by the gradient of the loss of some batches, each weighted by its pieces."""
-        self._set_rate()
+        set_rate(self.optimizer, self.step, self.steps, self.recipe.training.warmup)
         for module in self.objective.modules:
             module.train()
         self.optimizer.zero_grad()
@@ -244,20 +230,11 @@ class Run:
                 part.backward()
                 loss += part.detach()
         if self.processes.num_processes > 1:
-            loss = self._added_up(loss)
+            loss = added_up(self.parameters.values(), loss)
         self._check_finite("loss", loss, batches)
         self._check_finite("gradient", nn.utils.clip_grad_norm_(self.parameters.values(), 1.0), batches)
         self.optimizer.step()
         return float(loss)
-
-    def _added_up(self, loss: Tensor) -> Tensor:
-        """Put the sum of all processes' gradients in the place of this one's, and return the sum of their losses."""
-        own = [p for p in self.parameters.values() if p.requires_grad]
-        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in own]
-        whole: Tensor = reduce(torch.cat([loss.reshape(1), *(g.reshape(-1) for g in gradients)]), "sum")
-        for parameter, part in zip(own, whole[1:].split([p.numel() for p in own]), strict=True):
-            parameter.grad = part.view_as(parameter).clone()
-        return whole[0]
 
     def _check_finite(self, what: str, value: Tensor, batches: Sequence[Sequence[Window]]) -> None:
         if not torch.isfinite(value):
@@ -266,13 +243,6 @@ class Run:
                 f"the {what} is {float(value.detach())} at step {self.step} on the documents {names}; "
                 "look at them, or lower the lr"
             )
-
-    def _set_rate(self) -> None:
-        """Set the learning rate: a linear rise, then a linear fall to nothing."""
-        warm = max(1, int(self.recipe.training.warmup * self.steps))
-        share = min((self.step + 1) / warm, (self.steps - self.step) / max(1, self.steps - warm))
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * share
 
     def _end_epoch(self) -> None:
         self._ready()
