@@ -87,6 +87,14 @@ def write(name: str, rows: Sequence[Row], data: str) -> Path:
     return path
 
 
+def keep(path: Path, text: str) -> None:
+    """Write what one run of several gave, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
 def stamp() -> dict[str, str]:
     """Return the date, and the commit that is measured."""
     return {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": _commit()}

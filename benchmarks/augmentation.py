@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
 
-from _report import RESULTS, Row, machine, options, show, versions, write
+from _report import RESULTS, Row, keep, machine, options, show, versions, write
 
 from nlpkit import checkpoint, data, recipes
 from nlpkit.data import splits
@@ -163,7 +163,6 @@ def rows() -> list[Row]:
 
 def fill(seeds: int, folder: Path, budget: float) -> None:
     """Train what is not there yet, as long as the budget lasts."""
-    CELLS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     cells = [(seed, name, kind) for seed in range(seeds) for name, piece in SETS.items() for kind in piece.kinds]
     for seed, name, kind in cells:
@@ -171,9 +170,7 @@ def fill(seeds: int, folder: Path, budget: float) -> None:
         if path.is_file() or time.monotonic() - began > budget:
             continue
         result = cell(kind, name, seed, folder)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        keep(path, json.dumps(result, indent=1) + "\n")
         sys.stderr.write(f"{name}, {kind}, seed {seed}: {result['scores']}\n")
 
 

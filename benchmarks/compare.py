@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from _report import RESULTS, Row, options, show, write
+from _report import RESULTS, Row, keep, options, show, write
 
 from nlpkit import data, recipes
 from nlpkit.comparing import SIZES, Comparison, Point, plot
@@ -104,10 +104,7 @@ def fill(name: str, folder: Path, ends: float) -> None:
     for point in comparison.points(sizes=chosen.sizes, done=found):
         found.append(point)
         print(name, point, flush=True)
-        KEPT.mkdir(parents=True, exist_ok=True)
-        part = KEPT / f"{name}.part"
-        part.write_text(json.dumps([p.to_dict() for p in found], indent=1) + "\n", encoding="utf-8")
-        part.replace(KEPT / f"{name}.json")
+        keep(KEPT / f"{name}.json", json.dumps([p.to_dict() for p in found], indent=1) + "\n")
         if time.monotonic() > ends:
             return
 

@@ -1,8 +1,8 @@
 """Few examples a label: contrastive tuning of an adapter beside the package `setfit`, on the same backbone.
 
-One cell is one set, one number of examples a label and one seed. Both sides train on the same examples, one after the
-other, each in a process of its own with one thread, and label the same 500 test texts. Time is processor time, from the
-examples to a model that can be asked, without the import of setfit. Each cell is kept in `results/fewshot/` as soon as
+One cell is one set, one number of examples a label and one seed. Both sides train on the same examples, each in a
+process of its own with one thread, and label the same 500 test texts. Time is processor time, from the
+examples to a model that can be asked, without the import of setfit. Each side is kept in `results/fewshot/` as soon as
 it is measured: a run that was stopped goes on where it was, and `--budget` seconds at a time fill the table over
 several runs. SetFit has the settings of its paper (pairs of 20 rounds, one epoch, batches of 16); on Banking77, where
 those would read 49,000 texts and more, its own sampling without repeating ("undersampling"). Ours are one recipe for
@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
 
-from _report import RESULTS, Row, machine, options, show, versions, write
+from _report import RESULTS, Row, keep, machine, options, show, versions, write
 
 from nlpkit import data, embedded, load, recipes, training
 from nlpkit.data.splits import split
@@ -157,15 +157,18 @@ def side(which: str, name: str, shots: int, seed: int, folder: Path) -> dict[str
 def fill(names: Sequence[str], seeds: int, arguments: argparse.Namespace) -> None:
     """Measure the cells that are not there yet, as long as the budget lasts."""
     began = time.monotonic()
-    todo = [(name, k, seed) for seed in range(seeds) for k in SHOTS for name in names]
-    todo = [cell for cell in todo if not path_of(*cell).is_file()]
-    for number, (name, k, seed) in enumerate(todo):
+    cells = [(name, k, seed) for seed in range(seeds) for k in arguments.shots for name in names]
+    sides = arguments.sides.split(",")
+    todo = [(which, *cell) for cell in cells for which in sides if which not in kept(path_of(*cell))]
+    for number, (which, name, k, seed) in enumerate(todo):
         if time.monotonic() - began > arguments.budget:
-            sys.stderr.write(f"{len(todo) - number} cells are left; run it again\n")
+            sys.stderr.write(f"{len(todo) - number} runs are left; start it again\n")
             return
-        sys.stderr.write(f"{number + 1}/{len(todo)} {name}, {k} examples a label, seed {seed}\n")
-        cell = {which: apart(which, name, k, seed, arguments) for which in SIDES}
-        keep(path_of(name, k, seed), {**cell, "machine": machine(), "versions": versions()})
+        sys.stderr.write(f"{number + 1}/{len(todo)} {which} on {name}, {k} examples a label, seed {seed}\n")
+        measured = {which: apart(which, name, k, seed, arguments)}
+        path = path_of(name, k, seed)
+        cell = {**kept(path), **measured, "machine": machine(), "versions": versions()}
+        keep(path, json.dumps(cell, indent=1) + "\n")
 
 
 def apart(which: str, name: str, k: int, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -186,17 +189,16 @@ def path_of(name: str, shots: int, seed: int) -> Path:
     return CELLS / f"{name}.{shots}.{seed}.json"
 
 
-def keep(path: Path, cell: dict[str, Any]) -> None:
-    """Write a cell whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(cell, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+def kept(path: Path) -> dict[str, Any]:
+    """Return what is measured of a cell."""
+    cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return cell
 
 
 def found(name: str, shots: int) -> list[dict[str, Any]]:
-    """Return the cells that are measured."""
-    return [json.loads(p.read_text(encoding="utf-8")) for p in sorted(CELLS.glob(f"{name}.{shots}.*.json"))]
+    """Return the cells of which both sides are measured."""
+    cells = map(kept, sorted(CELLS.glob(f"{name}.{shots}.*.json")))
+    return [cell for cell in cells if all(which in cell for which in SIDES)]
 
 
 def rows() -> list[Row]:
@@ -248,6 +250,8 @@ def main() -> None:
     """Fill the cells, then write benchmarks/results/fewshot.json and the table of docs/fewshot.md."""
     parser = options(__doc__, "our side of one cell, nothing is kept")
     parser.add_argument("--sets", default=",".join(SETS), help="which, separated by commas")
+    parser.add_argument("--sides", default=",".join(SIDES), help="which, separated by commas")
+    parser.add_argument("--shots", type=int, nargs="+", default=SHOTS, help="examples a label")
     parser.add_argument("--seeds", type=int, default=5, help="how many draws of examples")
     parser.add_argument("--budget", type=float, default=float("inf"), help="begin no cell after so many seconds")
     parser.add_argument("--cell", nargs=4, metavar=("SIDE", "SET", "SHOTS", "SEED"), help=argparse.SUPPRESS)

@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
 
-from _report import RESULTS, Row, machine, options, show, versions, write
+from _report import RESULTS, Row, keep, machine, options, show, versions, write
 
 from nlpkit import checkpoint, data, recipes
 from nlpkit.adapters import COPY, WEIGHTS
@@ -181,14 +181,6 @@ def fill(ways: Sequence[str], sets: Sequence[str], seeds: int, arguments: argpar
             raise SystemExit(f"{way} on {name} failed")
         keep(path_of(way, name, seed), done.stdout)
     return True
-
-
-def keep(path: Path, text: str) -> None:
-    """Write a result whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def found(way: str) -> dict[str, list[dict[str, Any]]]:
