@@ -20,7 +20,7 @@ from nlpkit.data.splits import split, tests
 from nlpkit.engine import Reading
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.heads import head_class, in_order
-from nlpkit.heads.base import Head, worth
+from nlpkit.heads.base import Head, Worded, worth
 from nlpkit.quick import quicken, rounded
 from nlpkit.recipes import Recipe
 from nlpkit.scoring import given_to, read_to_score, scores_of, texts_of
@@ -93,6 +93,9 @@ class Heads:
             head_class(kind).fit(parts[home[kind]][0], adapted.backbone.hidden_width, recipe.options.get(kind, {}))
             for kind in in_order(recipe.heads)
         ]
+        for head in self.heads:
+            if isinstance(head, Worded) and (words := head.begins_with):
+                head.begin_from(torch.from_numpy(adapted.backbone.embed(words)))
         if recipe.start:
             self.heads = _going_on(recipe.start, adapted, self.heads)
         self.learners = [[n for n, h in enumerate(self.heads) if home[h.kind] == k] for k in range(len(parts))]
@@ -151,7 +154,7 @@ class Heads:
     ) -> Hidden:
         """Return what the model makes of a batch in a training step."""
         spec, given = self.recipe.training, trunks.of(batch) if trunks else None
-        with rounded(spec.bf16):
+        with rounded(spec.bf16, model.device):
             return model.hidden(batch, attention=attention, hide=spec.hide, given=given)
 
     def names(self, batch: Sequence[Window]) -> list[str]:

@@ -10,6 +10,7 @@ from samples import EXAMPLES, QUESTIONS
 from torch import nn
 
 from nlpkit import engine
+from nlpkit.backbone import Hidden
 from nlpkit.engine import Reading
 from nlpkit.errors import RecipeError
 from nlpkit.heads import HEADS, head_class, in_order
@@ -277,6 +278,38 @@ def test_entities_in_a_script_never_trained_on_are_not_reported():
         head.tagger[-1].bias[1] = 50.0
     (found,) = engine.read(fake_backbone(), [head.eval()], [Document("华沙 Warsaw 居里")], READING)
     assert [e.text for e in found.entities] == ["Warsaw"]
+
+
+def test_a_tagger_that_begins_from_words_tells_what_is_like_them():
+    backbone = fake_backbone()
+    head = head_class("ner").fit(GOLDS, backbone.hidden_width, {"width": 0, "words": {"PER": "a person"}}).eval()
+    assert head.begins_with == ["loc", "a person"]
+    vectors = torch.from_numpy(backbone.embed(head.begins_with))
+    head.begin_from(vectors)
+    (window,) = READING.windows(backbone, GOLDS[0])
+    states = torch.zeros(1, len(window), backbone.hidden_width)
+    for number, label in enumerate(head.labels):
+        states[:] = vectors[number]
+        logits = head.logits(Hidden(states, torch.ones(1, len(window), dtype=torch.bool)), [window])
+        begin = 2 * head.labels.index(label) + 1
+        assert logits.argmax(1).tolist() == [begin] * len(window.word_pieces)
+        assert torch.equal(logits[:, begin], logits[:, begin + 1])  # the words say nothing of where a name begins
+    again = head_class("ner").from_config(json.loads(json.dumps(head.config())))
+    again.load_state_dict(head.state_dict())
+    assert again.begins_with == head.begins_with
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"words": {}}, "needs options.ner.width = 0"),
+        ({"width": 0, "words": {"DOG": "a dog"}}, "'DOG'; the data has: LOC, PER"),
+        ({"wordz": {}}, "unknown key 'options.ner.wordz'"),
+    ],
+)
+def test_words_that_cannot_be_begun_from_are_refused(options, message):
+    with pytest.raises(RecipeError, match=message):
+        head_class("ner").fit(GOLDS, 16, options)
 
 
 def test_the_adaptive_threshold_loss_is_that_of_the_paper():

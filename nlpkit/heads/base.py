@@ -113,6 +113,20 @@ class Choosy(Protocol):
 
 
 @runtime_checkable
+class Worded(Protocol):
+    """A head that may begin from the words for its labels; the others begin from random weights."""
+
+    @property
+    def begins_with(self) -> Sequence[str]:
+        """What each label is called in plain words; empty: it begins from random weights."""
+        ...
+
+    def begin_from(self, vectors: Tensor) -> None:
+        """Begin from the backbone's vectors of these words. *Shape:* (n_labels, hidden_width)."""
+        ...
+
+
+@runtime_checkable
 class Thresholded(Protocol):
     """A head that reports only what is likely enough."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlpkit.backbone import Hidden
-from nlpkit.heads.base import Decision, in_core, surest
+from nlpkit.errors import RecipeError
+from nlpkit.heads.base import Decision, check_options, in_core, surest
 from nlpkit.heads.tagging import Tagger, span_decisions, without_overlaps
 from nlpkit.judging import ENTITIES, Judgement, judge_spans
 from nlpkit.metrics import entity_counts, total
@@ -31,10 +33,12 @@ class NerHead(Tagger):
     Args:
         hidden_width: width of the backbone's states.
         labels: entity types, in the order of the tags.
-        width: width of the hidden layer and of the LSTM's output.
+        width: width of the hidden layer and of the LSTM's output; 0: neither.
         shape_width: width of the embedding of a word's shape.
         dropout: share of the inputs dropped in training.
         scripts: scripts that entities were trained on; one with letters of another is not reported. None: all.
+        words: what each label is called in plain words, to begin from (see `Tagger.begin_from`); a label that is
+            missing here goes by its own name. None: begin from random weights. It needs `width` = 0.
         calibration: slope and offset that make a score of an entity's mean log-odds (Platt 1999).
 
     """
@@ -53,20 +57,38 @@ class NerHead(Tagger):
         shape_width: int = 16,
         dropout: float = 0.2,
         scripts: Sequence[str] = (),
+        words: Mapping[str, str] | None = None,
         calibration: Sequence[float] = (1.0, 0.0),
     ) -> None:
         super().__init__(
             hidden_width, labels, width=width, shape_width=shape_width, dropout=dropout, calibration=calibration
         )
-        self.scripts = tuple(scripts)
+        self.scripts, self.words = tuple(scripts), words
+
+    @property
+    def begins_with(self) -> list[str]:
+        """What each label is called in plain words, to begin from; empty: nothing."""
+        if self.words is None:
+            return []
+        return [self.words.get(label) or re.sub(r"[-_/]+", " ", label).lower() for label in self.labels]
 
     @classmethod
     def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> NerHead:
-        """Make a fresh head for the entity types in the gold documents."""
+        """Make a fresh head for the entity types in the gold documents.
+
+        Options: `width`, `shape_width`, `dropout`, `scripts`, `words`.
+
+        Raises:
+            RecipeError: an option is unknown or out of range.
+
+        """
+        check_options("ner", options, ("width", "shape_width", "dropout", "scripts", "words"))
         entities = [e for d in golds for e in d.entities]
         seen = Counter(script for e in entities for script in _scripts(e.text))
         common = sorted(script for script, n in seen.items() if n >= _SCRIPT_SHARE * len(entities))
-        return cls(hidden_width, sorted({e.label for e in entities}), **{"scripts": common, **options})
+        labels = sorted({e.label for e in entities})
+        _check_words(options, labels)
+        return cls(hidden_width, labels, **{"scripts": common, **options})
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs, as plain JSON types."""
@@ -77,6 +99,7 @@ class NerHead(Tagger):
             "shape_width": self.shape_width,
             "dropout": self.dropout,
             "scripts": list(self.scripts),
+            "words": None if self.words is None else dict(self.words),
             "calibration": list(self.calibration),
         }
 
@@ -145,6 +168,15 @@ class NerHead(Tagger):
         """Fit the scores to how often entities are right."""
         self.calibration = (1.0, 0.0)
         self.calibrate_spans((d.entities, g.entities) for d, g in zip(predict(), golds, strict=True))
+
+
+def _check_words(options: Mapping[str, Any], labels: Sequence[str]) -> None:
+    if (words := options.get("words")) is None:
+        return
+    if options.get("width") != 0:
+        raise RecipeError("options.ner.words needs options.ner.width = 0: tags are told straight from the states")
+    if unknown := sorted(set(words) - set(labels)):
+        raise RecipeError(f"options.ner.words names the label {unknown[0]!r}; the data has: {', '.join(labels)}")
 
 
 def _only(document: Document, label: str) -> Document:

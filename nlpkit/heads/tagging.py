@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ class Tagger(nn.Module):
     Args:
         hidden_width: width of the backbone's states.
         labels: kinds of span, in the order of the tags.
-        width: width of the hidden layer and of the LSTM's output.
+        width: width of the hidden layer and of the LSTM's output; 0: neither, the tags are told from the states.
         shape_width: width of the embedding of a word's shape.
         dropout: share of the inputs dropped in training.
         calibration: slope and offset that make a score of a span's mean log-odds (Platt 1999).
@@ -54,8 +55,30 @@ class Tagger(nn.Module):
         self.calibration = (float(calibration[0]), float(calibration[1]))
         self.shapes = nn.Embedding(3 * _SHAPES, shape_width)
         features = hidden_width + 3 * shape_width
-        self.context = nn.LSTM(features, width // 2, batch_first=True, bidirectional=True)
-        self.tagger = feed_forward(features + width, width, 2 * len(self.labels) + 1, dropout)
+        n_tags = 2 * len(self.labels) + 1
+        self.context = nn.LSTM(features, width // 2, batch_first=True, bidirectional=True) if width else None
+        self.tagger = (
+            feed_forward(features + width, width, n_tags, dropout)
+            if width
+            else nn.Sequential(nn.Dropout(dropout), nn.Linear(features, n_tags))
+        )
+
+    def begin_from(self, vectors: Tensor) -> None:
+        """Put the vectors of words for the labels in place of the tags' weights, so that few examples go far.
+
+        A word's state is then told by how much more it is like one label's words than like those of the others (Ma et
+        al. 2022, arXiv:2203.08985, whose tags have an encoder of their own). The head has no hidden layer.
+
+        Args:
+            vectors: states of each label's words. *Shape:* (n_labels, hidden_width)
+
+        """
+        classes = cast(nn.Linear, self.tagger[-1])
+        apart = nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
+        with torch.no_grad():
+            classes.weight.zero_()
+            classes.bias.zero_()
+            classes.weight[1:, : self.hidden_width] = apart.repeat_interleave(2, dim=0)
 
     def tags(self, window: Window, spans: Sequence[Entity]) -> NDArray[np.int64]:
         """Return the tag number of each word: 0 is O, 2n+1 is B and 2n+2 is I of label n. *Shape:* (n_words,)."""
@@ -74,18 +97,20 @@ class Tagger(nn.Module):
         shapes = np.concatenate([_shapes(w) for w in windows])
         states = hidden.states.reshape(-1, self.hidden_width)[torch.from_numpy(flat)]
         features = torch.cat([states, self.shapes(torch.from_numpy(shapes)).flatten(1)], dim=1)
-        logits: Tensor = self.tagger(torch.cat([features, self._in_context(features, windows)], dim=1))
+        if self.context:
+            features = torch.cat([features, self._in_context(self.context, features, windows)], dim=1)
+        logits: Tensor = self.tagger(features)
         return logits
 
-    def _in_context(self, features: Tensor, windows: Sequence[Window]) -> Tensor:
+    def _in_context(self, context: nn.LSTM, features: Tensor, windows: Sequence[Window]) -> Tensor:
         """Run the LSTM over the words of each window. *Shape:* (n_words, features) -> (n_words, width)."""
         rows = [row for row in features.split([len(w.word_pieces) for w in windows]) if len(row)]
         if not rows:
-            return features.new_zeros(0, 2 * self.context.hidden_size)
+            return features.new_zeros(0, 2 * context.hidden_size)
         packed = nn.utils.rnn.pack_sequence(
             [nn.functional.dropout(row, self.dropout, self.training) for row in rows], enforce_sorted=False
         )
-        outputs, _ = self.context(packed)
+        outputs, _ = context(packed)
         padded, lengths = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
         return torch.cat([row[:n] for row, n in zip(padded, lengths.tolist(), strict=True)])
 
