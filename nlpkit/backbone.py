@@ -100,6 +100,19 @@ class Backbone:
         self.hiding_id = int(tokenizer.mask_token_id or tokenizer.unk_token_id or self.pad_id)
         passes.gate(self.layers)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes. What it hands out, `Hidden` and the like, is always in the processor's memory."""
+        return next(self.model.parameters()).device
+
+    def to(self, device: str | torch.device) -> Backbone:
+        """Move the model to a device, such as "cuda", before adapters are put on it; return this backbone.
+
+        Heads are small and stay on the processor: only pieces go over, and states come back, with their gradients.
+        """
+        (self._writer or self.model).to(device)
+        return self
+
     def view(self, model: nn.Module) -> Backbone:
         """Return this backbone with another model in its place: the same tensors with an adapter, or a copy."""
         other = copy.copy(self)
@@ -236,7 +249,7 @@ class Backbone:
             try:
                 self._forward(*self._tensors(windows), windows)
             except passes.StoppedError as stopped:
-                return Trunk(stopped.states, layer, wishes.as_tuple or bool(given and given.as_tuple))
+                return Trunk(stopped.states.cpu(), layer, wishes.as_tuple or bool(given and given.as_tuple))
         raise BackboneError(f"{self.name!r} has {self.n_layers} layers; there is none with the number {layer}")
 
     def hidden(
@@ -260,7 +273,7 @@ class Backbone:
         with passes.running(Pass(given, kept=kept, both_from=self.both_from)) as wishes:
             states = self._forward(ids, mask, windows)
         causal = self.kind == "decoder" and self.both_from is None
-        return Hidden(states, mask, wishes.attention[0].float() if attention else None, causal)
+        return Hidden(states, mask, wishes.attention[0].float().cpu() if attention else None, causal)
 
     def foretell(self, windows: Sequence[Window], places: Tensor, *, given: Trunk | None = None) -> Tensor:
         """Return the scores of the piece after each of some places, the same places in every window.
@@ -278,8 +291,8 @@ class Backbone:
 
         """
         with passes.running(Pass(given, both_from=self.both_from)):
-            logits: Tensor = self.writer()(**self._inputs(windows), logits_to_keep=places).logits
-        return logits.float()
+            logits: Tensor = self.writer()(**self._inputs(windows), logits_to_keep=places.to(self.device)).logits
+        return logits.float().cpu()
 
     @property
     def ends(self) -> list[int]:
@@ -316,7 +329,9 @@ class Backbone:
         if self._n_types > 1 and any(w.n_query for w in windows):
             after = torch.arange(ids.shape[1]) >= torch.tensor([[w.n_query or ids.shape[1]] for w in windows])
             more["token_type_ids"] = (after & mask).long()
-        return {"input_ids": ids, **more}
+        device = self.device
+        tensors_of = {"input_ids": ids, **more}
+        return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in tensors_of.items()}
 
     def _forward(self, ids: Tensor, mask: Tensor, windows: Sequence[Window]) -> Tensor:
         more = self._inputs(windows, (ids, mask))
@@ -326,7 +341,7 @@ class Backbone:
         output = self.model(**more)
         if "output_attentions" in more and wishes is not None:
             wishes.attention.append(output.attentions[-1])
-        states: Tensor = output.last_hidden_state.float()
+        states: Tensor = output.last_hidden_state.float().cpu()
         return states
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

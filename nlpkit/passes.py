@@ -90,7 +90,7 @@ class _Gated:
         if given is not None and self._number < given.layer:
             return (hidden_states,) if given.as_tuple else hidden_states
         if given is not None and self._number == given.layer:
-            hidden_states = given.states
+            hidden_states = given.states.to(hidden_states.device)
         if self._number == wishes.stop:
             raise StoppedError(hidden_states)
         wishes.layer = self._number

@@ -38,15 +38,21 @@ def products() -> Iterator[None]:
 
 
 @contextmanager
-def rounded(wanted: bool) -> Iterator[None]:
-    """Compute products in bfloat16 and keep their results so, where the processor multiplies such numbers by itself.
+def rounded(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Compute products in bfloat16 and keep their results so, where the device multiplies such numbers by itself.
 
     Weights and gradients stay float32 (mixed precision: Micikevicius et al. 2018, with the wider range of bfloat16).
-    A processor that would have to imitate it computes as ever.
+    A device that would have to imitate it computes as ever.
     """
-    able = getattr(torch.cpu, "get_capabilities", dict[str, bool])().get("avx512_bf16", False)
-    with torch.autocast("cpu", torch.bfloat16, enabled=wanted and able):
+    with torch.autocast(device.type, torch.bfloat16, enabled=wanted and _multiplies_bfloat16(device)):
         yield
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = getattr(torch.cpu, "get_capabilities", dict[str, bool])
+    return device.type == "cpu" and able().get("avx512_bf16", False)
 
 
 def in_the_open(query: Tensor, n_keys: int) -> bool:

@@ -155,7 +155,7 @@ class Responses:
 
     def loss(self, model: Backbone, batch: Sequence[Window], trunks: Trunks | None) -> Tensor:
         """Return the cross-entropy of the responses' pieces, averaged over them."""
-        with rounded(self.recipe.training.bf16):
+        with rounded(self.recipe.training.bf16, model.device):
             logits, wanted = foretold(model, batch, [self.targets[id(w)] for w in batch], trunks)
         return nn.functional.cross_entropy(logits, wanted)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 
 def save(
@@ -45,4 +45,9 @@ def restore(path: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch
             parameter.copy_(f.get_tensor(f"parameter/{name}"))
             keys = {k.split("/")[1]: k for k in known if k.startswith("optimizer/") and k.split("/", 2)[2] == name}
             if keys:
-                optimizer.state[parameter] = {key: f.get_tensor(k).clone() for key, k in keys.items()}
+                optimizer.state[parameter] = {key: _beside(parameter, f.get_tensor(k)) for key, k in keys.items()}
+
+
+def _beside(parameter: nn.Parameter, tensor: Tensor) -> Tensor:
+    """Return a tensor of the optimiser where it is wanted: with its parameter, but the count of steps by itself."""
+    return tensor.to(parameter.device) if tensor.dim() else tensor.clone()

@@ -37,11 +37,19 @@ def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, warmup: fl
         group["lr"] = group["initial_lr"] * share
 
 
-def added_up(parameters: Iterable[nn.Parameter], loss: Tensor) -> Tensor:
-    """Put the sum of all processes' gradients in the place of this one's, and return the sum of their losses."""
+def added_up(parameters: Iterable[nn.Parameter], loss: Tensor, device: torch.device) -> Tensor:
+    """Put the sum of all processes' gradients in the place of this one's, and return the sum of their losses.
+
+    Args:
+        parameters: those that are trained; each may be on the processor or on this process's device.
+        loss: this process's. *Shape:* ()
+        device: this process's, between which and those of the others the sums go.
+
+    """
     own = [p for p in parameters if p.requires_grad]
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in own]
-    whole: Tensor = reduce(torch.cat([loss.reshape(1), *(g.reshape(-1) for g in gradients)]), "sum")
+    flat = [part.reshape(-1).to(device) for part in (loss, *gradients)]
+    whole: Tensor = reduce(torch.cat(flat), "sum")
     for parameter, part in zip(own, whole[1:].split([p.numel() for p in own]), strict=True):
-        parameter.grad = part.view_as(parameter).clone()
-    return whole[0]
+        parameter.grad = part.view_as(parameter).to(parameter.device, copy=True)
+    return whole[0].cpu()

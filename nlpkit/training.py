@@ -3,7 +3,7 @@
 The trained parameters, the optimiser and the step go to disk at intervals: a run that was stopped, or killed, goes on
 where it was, and randomness is drawn anew from (seed, step), so that it ends as an unbroken run would. Several
 processes (`accelerate launch`) share the batches of each step and add up their gradients: what is learnt does not
-depend on how many they are, but for the order of sums.
+depend on how many they are, but for the order of sums. Which device the backbone is on is accelerate's choice.
 """
 
 from __future__ import annotations
@@ -109,8 +109,9 @@ class Run:
         self.state_folder = out / ".training"
         spec = recipe.training
         torch.manual_seed(spec.seed)
+        self.processes = PartialState()
         backbone = Backbone.from_pretrained(recipe.backbone, sha256=recipe.backbone_sha256)
-        self.adapted = Adapted(backbone)
+        self.adapted = Adapted(backbone.to(self.processes.device))
         self.adapted.add(ADAPTER, recipe.adapter)
         if recipe.start:
             checkpoint.copy(recipe.start, self.adapted, ADAPTER)
@@ -118,7 +119,6 @@ class Run:
         self.windows = self.objective.windows
         self.parameters = dict(self._named_parameters())
         self.optimizer = adamw(self.parameters, spec)
-        self.processes = PartialState(cpu=True)
         self._trunks: Trunks | None = None
         self._n_batches = sum(
             len(list(token_budget(windows, spec.batch_tokens, random.Random(spec.seed)))) for windows in self.windows
@@ -230,7 +230,7 @@ class Run:
                 part.backward()
                 loss += part.detach()
         if self.processes.num_processes > 1:
-            loss = added_up(self.parameters.values(), loss)
+            loss = added_up(self.parameters.values(), loss, self.processes.device)
         self._check_finite("loss", loss, batches)
         self._check_finite("gradient", nn.utils.clip_grad_norm_(self.parameters.values(), 1.0), batches)
         self.optimizer.step()

@@ -9,6 +9,7 @@ import torch
 from samples import EXAMPLES
 from test_adapters import states, stirred
 from test_backbone import batch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import nlpkit
 from nlpkit import checkpoint, data, recipes
@@ -75,7 +76,7 @@ def test_a_method_trains(spec, kind, bf16):
     for _ in range(15):
         with adapted.using("a") as model:
             adapted.trainable("a", True)
-            with rounded(bf16):
+            with rounded(bf16, torch.device("cpu")):
                 hidden = model.hidden(window, attention=True)
             assert hidden.states.dtype == hidden.attention.dtype == torch.float32
             loss = (hidden.pooled - target).square().mean()
@@ -294,3 +295,30 @@ def test_a_trained_folder_says_what_it_is_and_reads_as_it_was_scored(name, tmp_p
     line = next(line for line in (out / "README.md").read_text().splitlines() if line.startswith("| adapter |"))
     assert line.split(" | ")[1].split(",")[0].removesuffix(" |") == SPECS[name].method
     assert ("rank 2" in line) == (name == "bottleneck")
+
+
+@every_spec
+@every_kind
+def test_a_backbone_on_another_device_is_given_all_it_reads_there(spec, kind):
+    # No machine that runs tests need have a second device: "meta" stands for it, its contents imagined.
+    backbone = fake_backbone(kind=kind).to("meta")
+    adapted = Adapted(backbone)
+    adapted.add("a", spec)
+    window = batch(fake_backbone(kind=kind))
+    trained = dict(adapted.named_parameters("a"))
+    assert {p.device.type for p in trained.values()} <= {"meta"}
+    read = []
+
+    def note(module, args, options):
+        read.extend(t.device.type for t in (*args, *options.values()) if isinstance(t, torch.Tensor))
+
+    with FakeTensorMode(allow_non_fake_inputs=True), adapted.using("a") as model:
+        adapted.trainable("a", True)
+        for module in model.model.modules():
+            module.register_forward_pre_hook(note, with_kwargs=True)
+        given = model.trunk(window, adapted.lowest_layer("a"))
+        hidden = model.hidden(window, attention=True, given=given)
+        hidden.pooled.sum().backward()
+        assert {given.states.device.type, hidden.states.device.type, hidden.attention.device.type} == {"cpu"}
+    assert set(read) == {"meta"}
+    assert all(p.grad is not None for p in trained.values()) or spec.method in ("none", "full")

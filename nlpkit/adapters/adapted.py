@@ -247,7 +247,7 @@ class Adapted:
         exact = METHODS[slot.spec.method].exact
         digest = hashlib.sha256()
         for path, tensor in sorted(slot.tensors().items() if exact else slot.named_parameters()):
-            digest.update(path.encode() + tensor.detach().float().numpy().tobytes())
+            digest.update(path.encode() + tensor.detach().float().cpu().numpy().tobytes())
         return digest.hexdigest()
 
     def trainable(self, name: str, train: bool) -> None:

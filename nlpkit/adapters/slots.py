@@ -128,7 +128,7 @@ def fresh(backbone: Backbone, key: str, spec: AdapterSpec) -> Slot:
 def around(backbone: Backbone, key: str, spec: AdapterSpec, wrapped: peft.PeftModel) -> PeftSlot:
     """Return the slot of an adapter that peft has put into a model."""
     method = METHODS[spec.method]
-    wrapped.eval().requires_grad_(False)
+    wrapped.eval().requires_grad_(False).to(backbone.device)
     if method.by_rows:
         by_rows(wrapped)
     model = method.view(backbone, spec, wrapped, key) if method.view else wrapped.get_base_model()
@@ -172,7 +172,8 @@ def read(backbone: Backbone, key: str, spec: AdapterSpec, folder: Path, among: p
 def _own(backbone: Backbone, spec: AdapterSpec) -> tuple[nn.Module, AdapterSpec, int, dict[str, nn.Parameter]]:
     make = METHODS[spec.method].own
     assert make is not None
-    model, own = make(backbone, spec)
+    with backbone.device:
+        model, own = make(backbone, spec)
     return model, spec, lowest_layer(backbone, spec), own
 
 

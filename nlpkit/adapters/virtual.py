@@ -31,7 +31,7 @@ class Prompted(nn.Module):
         if not hasattr(self.encoder, "mlp_head"):
             weight: Tensor = self.encoder.embedding.weight
             return weight
-        made: Tensor = self.encoder(self.numbers[None])[0]
+        made: Tensor = self.encoder(self.numbers[None].to(next(self.encoder.parameters()).device))[0]
         return made
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **more: Any) -> Any:
