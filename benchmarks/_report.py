@@ -20,7 +20,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("nlpkit", "torch", "transformers", "peft", "numpy", "networkx", "rapidfuzz")
 """The packages whose versions may move a number."""
 
@@ -81,9 +82,7 @@ def write(name: str, rows: Sequence[Row], data: str) -> Path:
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
-    partial = path.with_suffix(".json.part")
-    partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    keep(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return path
 
 
@@ -93,6 +92,27 @@ def keep(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def put(table: str, name: str, place: str) -> None:
+    """Put a table in place of the one between `<!-- table: NAME -->` and the next end on a page of the project."""
+    page = ROOT / place
+    begin, end = f"<!-- table: {name} -->\n", "<!-- end of table -->\n"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}{table}{end}{after}", encoding="utf-8")
+
+
+def of_seeds(name: str, values: Sequence[float], unit: str = "") -> Row:
+    """Return the row of a number that was measured with several seeds: its mean and its deviation."""
+    spread = round(statistics.pstdev(values), 4) if len(values) > 1 else None
+    return Row(name, round(statistics.fmean(values), 4), unit, None, spread)
+
+
+def plus_minus(values: Sequence[float]) -> str:
+    """Return a mean with its deviation, to be shown in a table."""
+    spread = f" ± {statistics.pstdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{spread}"
 
 
 def stamp() -> dict[str, str]:

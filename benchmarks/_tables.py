@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- numbers: made by benchmarks/_tables.py -->\n", "<!-- end of numbers -->\n"
+from _report import RESULTS, put
 
 SHOWN = {
     "joint": (
@@ -180,7 +178,7 @@ def table() -> str:
     """Return the table; a results file or a row that is not there is left out."""
     lines = ["| what | measured | goal | data |", "|---|---|---|---|"]
     for name, shown in SHOWN.items():
-        path = ROOT / "benchmarks" / "results" / f"{name}.json"
+        path = RESULTS / f"{name}.json"
         if not path.is_file():
             continue
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -202,10 +200,7 @@ def number(value: float, unit: str) -> str:
 
 def main() -> None:
     """Put the table between the README's marks."""
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}{table()}{END}{after}", encoding="utf-8")
+    put(table(), "numbers", "README.md")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, pstdev
 from typing import Any
 
-from _report import RESULTS, Row, keep, machine, options, show, versions, write
+from _report import RESULTS, Row, keep, machine, of_seeds, options, show, versions, write
 
 from nlpkit import checkpoint, data, recipes
 from nlpkit.data import splits
@@ -156,8 +155,7 @@ def rows() -> list[Row]:
             results = found(name, kind)
             for noise in NOISES if results else ():
                 values = [result["scores"][noise] for result in results]
-                spread = round(pstdev(values), 4) if len(values) > 1 else None
-                made.append(Row(f"{name}, {kind}, {noise}", round(mean(values), 4), piece.metric, None, spread))
+                made.append(of_seeds(f"{name}, {kind}, {noise}", values, piece.metric))
     return made
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from _report import RESULTS, Row, keep, options, show, write
+from _report import RESULTS, ROOT, Row, keep, options, put, show, write
 
 from nlpkit import data, recipes
 from nlpkit.comparing import SIZES, Comparison, Point, plot
@@ -21,8 +21,6 @@ from nlpkit.data.files import json_lines
 from nlpkit.types import Document, Label
 
 KEPT = RESULTS / "compare"
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-BEGIN, END = "<!-- table: compare -->\n", "<!-- end of table -->\n"
 TASK = "classification"
 
 
@@ -137,11 +135,8 @@ def table() -> str:
 
 def into_docs() -> None:
     """Put the table between its marks in docs/compare.md, and draw the chart."""
-    page = DOCS / "compare.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}{table()}{END}{after}", encoding="utf-8")
-    plot({chosen.title: points(name) for name, chosen in SETS.items() if points(name)}, DOCS / "compare.svg")
+    put(table(), "compare", "docs/compare.md")
+    plot({chosen.title: points(name) for name, chosen in SETS.items() if points(name)}, ROOT / "docs" / "compare.svg")
 
 
 def main() -> None:

@@ -25,18 +25,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from statistics import mean, pstdev
+from statistics import mean
 from typing import Any
 
-from _report import RESULTS, Row, keep, machine, options, show, versions, write
+from _report import RESULTS, Row, keep, machine, of_seeds, options, plus_minus, put, show, versions, write
 
 from nlpkit import data, embedded, load, recipes, training
 from nlpkit.data.splits import split
 from nlpkit.types import Document
 
 CELLS = RESULTS / "fewshot"
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "fewshot.md"
-BEGIN, END = "<!-- table: fewshot -->\n", "<!-- end of table -->\n"
 TASK = "classification"
 N_TEST = 500
 SHOTS = (8, 16)
@@ -210,9 +208,7 @@ def rows() -> list[Row]:
                 continue
             what = f"{own.title}, {shots} a label, seeds: {len(cells)}"
             for which in SIDES:
-                values = [c[which]["accuracy"] for c in cells]
-                spread = round(pstdev(values), 4) if len(values) > 1 else None
-                made.append(Row(f"{what}: {which}, accuracy", round(mean(values), 4), "", None, spread))
+                made.append(of_seeds(f"{what}: {which}, accuracy", [c[which]["accuracy"] for c in cells]))
                 made.append(Row(f"{what}: {which}, training", round(_seconds(cells, which), 1), "CPU s"))
             times = round(_seconds(cells, "setfit") / _seconds(cells, "nlpkit"), 2)
             made.append(Row(f"{what}: time of setfit against nlpkit", times, "x", 1.0))
@@ -232,18 +228,10 @@ def table() -> str:
     for name, own in SETS.items():
         for shots in SHOTS:
             if cells := found(name, shots):
-                scores = [[c[which]["accuracy"] for c in cells] for which in SIDES]
-                shown = [f"{mean(s):.3f} ± {pstdev(s):.3f}" if len(s) > 1 else f"{s[0]:.3f}" for s in scores]
+                shown = [plus_minus([c[which]["accuracy"] for c in cells]) for which in SIDES]
                 spent = [f"{_seconds(cells, which):,.0f} s" for which in SIDES]
                 lines.append(f"| {own.title} | {shots} | {len(cells)} | {' | '.join([*shown, *spent])} |")
     return "\n".join(lines) + "\n"
-
-
-def into_docs() -> None:
-    """Put the table between its marks in docs/fewshot.md."""
-    before, _, rest = DOCS.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCS.write_text(f"{before}{BEGIN}{table()}{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -271,7 +259,7 @@ def main() -> None:
     measured = rows()
     show("Few examples a label", measured)
     write("fewshot", measured, f"{N_TEST} test texts of each set, drawn with a seed")
-    into_docs()
+    put(table(), "fewshot", "docs/fewshot.md")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, pstdev
+from statistics import mean
 from typing import Any
 
-from _report import RESULTS, Row, keep, machine, options, show, versions, write
+from _report import RESULTS, Row, keep, machine, of_seeds, options, plus_minus, put, show, versions, write
 
 from nlpkit import checkpoint, recipes, training
 
@@ -91,18 +91,28 @@ def rows() -> list[Row]:
         for shots in SHOTS:
             cells = found(name, shots)
             for which in HEADS if cells else ():
-                values = [c[which]["f1"] for c in cells]
                 what = f"{own.title}, {shots} of each type, seeds: {len(cells)}: {which}"
-                made.append(Row(what, round(mean(values), 4), "f1", None, _spread(values)))
+                made.append(of_seeds(what, [c[which]["f1"] for c in cells], "f1"))
     return made
 
 
-def _spread(values: Sequence[float]) -> float | None:
-    return round(pstdev(values), 4) if len(values) > 1 else None
+def table() -> str:
+    """Return the table of docs/fewshot.md."""
+    lines = [
+        "| data | examples a type | sentences | seeds | LSTM, random | linear, random | linear, from words |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, own in SETS.items():
+        for shots in SHOTS:
+            if cells := found(name, shots):
+                shown = [plus_minus([c[which]["f1"] for c in cells]) for which in HEADS]
+                sentences = f"{mean(c['sentences'] for c in cells):.0f}"
+                lines.append(f"| {own.title} | {shots} | {sentences} | {len(cells)} | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Fill the cells that are not there yet, then write benchmarks/results/fewshot_ner.json."""
+    """Fill the cells that are not there yet, then write results/fewshot_ner.json and a table of docs/fewshot.md."""
     parser = options(__doc__, "one cell, nothing is kept")
     parser.add_argument("--seeds", type=int, default=3, help="how many draws of examples")
     arguments = parser.parse_args()
@@ -117,6 +127,7 @@ def main() -> None:
     measured = rows()
     show("Named entities from few examples", measured)
     write("fewshot_ner", measured, "500 test texts of each set, drawn with a seed")
+    put(table(), "fewshot_ner", "docs/fewshot.md")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, pstdev
+from statistics import mean
 from typing import Any
 
-from _report import RESULTS, Row, keep, machine, options, show, versions, write
+from _report import RESULTS, Row, keep, machine, of_seeds, options, plus_minus, put, show, versions, write
 
 from nlpkit import checkpoint, data, recipes
 from nlpkit.adapters import COPY, WEIGHTS
@@ -34,10 +34,8 @@ from nlpkit.training import Run
 from nlpkit.types import Example
 
 CELLS = RESULTS / "methods"
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "methods.md"
 BATCH = 256
 """Pieces of a training batch: small ones, so that a small budget has steps enough."""
-BEGIN, END = "<!-- table: methods -->\n", "<!-- end of table -->\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +195,7 @@ def rows() -> list[Row]:
         for name, results in cells.items():
             for metric, label in SETS[name].shown.items():
                 values = [r["scores"][metric] for r in results]
-                spread = round(pstdev(values), 4) if len(values) > 1 else None
-                made.append(Row(f"{way}: {label}", round(mean(values), 4), "", None, spread))
+                made.append(of_seeds(f"{way}: {label}", values))
             made.append(Row(f"{way}: training, {name}", round(mean(r["seconds"] for r in results), 1), "CPU s"))
             made.append(Row(f"{way}: peak memory, {name}", round(mean(r["peak_mib"] for r in results)), "MiB"))
         if cells:
@@ -225,20 +222,12 @@ def table() -> str:
         for name, piece in SETS.items():
             for metric in piece.shown:
                 values = [r["scores"][metric] for r in cells.get(name, [])]
-                spread = f" ± {pstdev(values):.3f}" if len(values) > 1 else ""
-                scores.append(f"{mean(values):.3f}{spread}" if values else "")
+                scores.append(plus_minus(values) if values else "")
         every = [r for results in cells.values() for r in results]
         sizes = f"{every[0]['parameters']:,}", f"{every[0]['bytes'] / 1e6:.2f} MB"
         spent = f"{mean(r['seconds'] for r in every):.0f} s", f"{mean(r['peak_mib'] for r in every):,.0f} MiB"
         lines.append(f"| `{way}` | {' | '.join([*scores, sizes[0], *spent, sizes[1]])} |")
     return "\n".join(lines) + "\n"
-
-
-def into_docs() -> None:
-    """Put the table between its marks in docs/methods.md."""
-    before, _, rest = DOCS.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCS.write_text(f"{before}{BEGIN}{table()}{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -274,7 +263,7 @@ def main() -> None:
         measured,
         f"trained on {sizes}; scored on the test sets (1,500 texts of CLINC150's); one to {arguments.seeds} seeds",
     )
-    into_docs()
+    put(table(), "methods", "docs/methods.md")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _report import RESULTS, Row, show, stamp, write
+from _report import RESULTS, Row, put, show, stamp, write
 
 import nlpkit
 from nlpkit import checkpoint, recipes
@@ -81,8 +81,6 @@ DOMAINS = {
     "reading (Chinese)": "qa/cmrc2018",
 }
 """The rows of docs/domains.md: a domain and its recipe."""
-DOCS = RESULTS.parent.parent / "docs"
-BEGIN, END = "<!-- domains: made by benchmarks/recipes.py -->\n", "<!-- end of domains -->\n"
 NOT_YET = "not measured yet"
 
 FULL = {"adapter.method": "full", "training.lr": 1e-4, "training.bf16": True}
@@ -208,15 +206,7 @@ def table(runs: Path, *, quick: bool) -> None:
     show("Recipes", rows)
     if not quick:
         write("recipes", rows, "the test part of each recipe's data")
-        into_docs(found)
-
-
-def into_docs(found: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put the table between its marks in docs/domains.md."""
-    page = DOCS / "domains.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}{domains(found)}{END}{after}", encoding="utf-8")
+        put(domains(found), "domains", "docs/domains.md")
 
 
 def domains(found: Mapping[str, Mapping[str, Any]]) -> str:
