@@ -80,7 +80,6 @@ def write(name: str, rows: Sequence[Row], data: str) -> Path:
         "data": data,
         "rows": [asdict(row) for row in rows],
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     keep(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return path

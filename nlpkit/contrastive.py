@@ -81,13 +81,13 @@ class Contrast(Heads):
         self._solve(model)
         return super().dev_scores(model)
 
-    def final_scores(self, model: Backbone) -> dict[str, Scores]:
+    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
         """Solve for the head, calibrate it where there are documents to do so, and score it."""
         self._solve(model)
         if self.sizes["dev"]:
-            return super().final_scores(model)
+            return super().final_scores(model, test=test)
         self.head.calibration = None
-        reported = tests(self.recipe.data, self.folder)
+        reported = tests(self.recipe.data, self.folder) if test else []
         return {"test": self._scores(model, self.heads, reported)} if reported else {}
 
     def _solve(self, model: Backbone) -> None:

@@ -77,6 +77,11 @@ def triples(
 
     """
     owners = {_place(m, c, typed): n for n, c in enumerate(gold.chains) for m in c.mentions}
+    # A pronoun may be of another type than the chain that it stands in: either is right.
+    spans = {(m.start, m.end): n for n, c in enumerate(gold.chains) for m in c.mentions}
+    for entity in gold.entities:
+        if (number := spans.get((entity.start, entity.end))) is not None:
+            owners.setdefault(_place(entity, entity, typed), number)
     true = {
         (owners[_place(r.subject, r.subject, typed)], relation_key(r), owners[_place(r.object, r.object, typed)]): r
         for r in reversed(gold.relations)

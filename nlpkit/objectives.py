@@ -72,8 +72,8 @@ class Objective(Protocol):
         """Return what a state is chosen by, from its dev scores: the more the better."""
         ...
 
-    def final_scores(self, model: Backbone) -> dict[str, Scores]:
-        """Calibrate what was trained, and score it on the documents to choose on and on those to report."""
+    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
+        """Calibrate what was trained, and score it on the documents to choose on and, for `test`, those to report."""
         ...
 
 
@@ -174,7 +174,7 @@ class Heads:
         """Return the sum of what ends with "f1" or "accuracy"."""
         return sum(v for k, v in scores.items() if k.endswith("f1") or k.endswith("accuracy"))
 
-    def final_scores(self, model: Backbone) -> dict[str, Scores]:
+    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
         """Calibrate the heads on the dev documents (on those trained on where there are none), and score them.
 
         What was trained on is not scored: of a data set without dev documents there are no dev scores.
@@ -188,7 +188,7 @@ class Heads:
                 head.calibrate(partial(engine.read, model, first, texts_of(golds, first), self.reading), golds)
             if self.dev_docs[number]:
                 scores["dev"] = scores.get("dev", {}) | self._scores(model, heads, golds)
-            if reported := tests(spec, self.folder):
+            if test and (reported := tests(spec, self.folder)):
                 scores["test"] = scores.get("test", {}) | self._scores(model, heads, reported)
         return scores
 

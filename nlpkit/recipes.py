@@ -125,7 +125,7 @@ class TrainingSpec:
     hold `step_tokens` (at least one), their gradients added up: large steps in little memory. Training ends early when
     the scores on dev have not risen for `patience` epochs; 0 waits to the end. `contrast` is the temperature of
     contrastive tuning, for classification from few examples (see nlpkit.contrastive); absent: heads learn by their own
-    loss.
+    loss. The adapter written is the best on dev; `keep_last` writes that of the last step too, in its folder `last`.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -143,6 +143,7 @@ class TrainingSpec:
     step_tokens: Annotated[int, _NOT_NEGATIVE] = 0
     patience: Annotated[int, _NOT_NEGATIVE] = 0
     contrast: Annotated[float | None, _ABOVE_0_OR_NONE] = None
+    keep_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,9 +171,9 @@ class Responses:
         """Return the less the perplexity, the more."""
         return -scores.get("perplexity", 0.0)
 
-    def final_scores(self, model: Backbone) -> dict[str, Scores]:
+    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
         """Return how well the responses are foretold, `bare_perplexity` by the backbone without the adapter."""
-        parts = {"dev": self.dev_docs, "test": tests(self.recipe.sets[0], self.folder)}
+        parts = {"dev": self.dev_docs, "test": tests(self.recipe.sets[0], self.folder) if test else []}
         return {
             part: {
                 **self._scores(model, documents),

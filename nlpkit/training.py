@@ -296,20 +296,33 @@ class Run:
         return True
 
     def finish(self) -> Path:
-        """Take the best state, calibrate it, score it on the test file where there is one, and write the folder."""
-        if (best := self._state("best")).is_file():
-            runstate.restore(best, self.parameters, self.optimizer)
+        """Take the best state, calibrate it, score it on the test file where there is one, and write the folder.
+
+        With `training.keep_last` the state of the last step is an adapter too, in the folder `last` within it; it is
+        calibrated and scored on dev alone.
+        """
+        last = self.out.with_name(f".{self.out.name}.last")
+        if self.recipe.training.keep_last:
+            self._write("last", last, test=False)
+        self._write("best", self.out, test=True)
+        if self.processes.is_main_process and last.is_dir():
+            last.replace(self.out / "last")
+        self.processes.wait_for_everyone()
+        return self.out
+
+    def _write(self, name: str, folder: Path, *, test: bool) -> None:
+        if (state := self._state(name)).is_file():
+            runstate.restore(state, self.parameters, self.optimizer)
         self._ready()
         # What is shipped is fp16: round before calibrating and scoring, so that the scores are those of the file.
         with torch.no_grad():
             for parameter in self.parameters.values():
                 parameter.copy_(parameter.half().float())
         with self.adapted.using(ADAPTER) as model:
-            scores = self.objective.final_scores(model)
+            scores = self.objective.final_scores(model, test=test)
         if self.processes.is_main_process:
-            checkpoint.save(self._task(scores), self.out)
+            checkpoint.save(self._task(scores), folder)
         self.processes.wait_for_everyone()
-        return self.out
 
     def _task(self, scores: dict[str, dict[str, float]]) -> checkpoint.Task:
         learnt, course = self.objective, checkpoint.Course(self.seconds, tuple(self.history))

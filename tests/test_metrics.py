@@ -59,6 +59,17 @@ def test_a_wrong_type_counts_only_without_types():
     assert triple_counts(wrong, GOLD, typed=False).hits == 1
 
 
+def test_a_mention_of_another_type_than_its_chain_counts_by_either():
+    he = at("Lee", "PRONOUN", 24)
+    gold = Document(
+        TEXT, entities=(ANN, BO, he), chains=(chain(ANN, he), chain(BO)), relations=(Relation(he, "knows", BO),)
+    )
+    for label in ("PER", "PRONOUN"):
+        found = at("Lee", label, 24)
+        alone = Document(TEXT, chains=(chain(found), chain(BO)), relations=(Relation(found, "knows", BO),))
+        assert triple_counts(alone, gold) == Counts(hits=1, predicted=1, gold=1)
+
+
 def test_a_split_entity_finds_a_triple_once_and_pays_for_the_second():
     split = Document(
         TEXT,

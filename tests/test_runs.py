@@ -149,6 +149,27 @@ def test_training_ends_when_nothing_is_gained(folder, tmp_path, monkeypatch):
     assert course["seconds"] > 0
 
 
+def test_the_last_state_is_kept_beside_the_best(folder, tmp_path, monkeypatch):
+    scores = iter([0.5, 0.7, 0.6])
+    monkeypatch.setattr("nlpkit.objectives.Heads.dev_scores", lambda self, model: {"ner_f1": next(scores)})
+    spec = replace(RECIPE.training, epochs=3, keep_last=True)
+    out = nlpkit.train(replace(RECIPE, training=spec), data=folder, out=tmp_path / "out")
+    assert [p.name for p in tmp_path.glob("*out*")] == ["out"]
+    states = [load_file(place / "adapter_model.safetensors") for place in (out, out / "last")]
+    assert any(not torch.equal(best, states[1][name]) for name, best in states[0].items())
+    assert checkpoint.account(out)["scores"].keys() == {"dev", "test"}
+    assert checkpoint.account(out / "last")["scores"].keys() == {"dev"}
+    assert nlpkit.load(str(out / "last")).tasks
+
+    run = training.Run(replace(RECIPE, training=spec), folder, tmp_path / "again")
+    monkeypatch.setattr("nlpkit.objectives.Heads.dev_scores", lambda self, model: {"ner_f1": 1.0})
+    run.fit()
+    last = {name: p.detach().half() for name, p in run.parameters.items()}
+    kept = load_file(out / "last" / "head.safetensors")
+    for name, tensor in kept.items():
+        assert torch.equal(tensor, last[name]), name
+
+
 def test_ctrl_c_within_a_step_leaves_the_state_before_it(folder, tmp_path, monkeypatch):
     run = training.Run(RECIPE, folder, tmp_path / "out")
     step = run.optimizer.step
