@@ -123,9 +123,10 @@ class TrainingSpec:
     for languages): 1 takes them as large as they are, more evens them out. `bf16` lets the backbone compute in
     bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded). A step takes as many batches as
     hold `step_tokens` (at least one), their gradients added up: large steps in little memory. Training ends early when
-    the scores on dev have not risen for `patience` epochs; 0 waits to the end. `contrast` is the temperature of
-    contrastive tuning, for classification from few examples (see nlpkit.contrastive); absent: heads learn by their own
-    loss. The adapter written is the best on dev; `keep_last` writes that of the last step too, in its folder `last`.
+    the scores on dev have not risen for `patience` epochs; 0 waits to the end. With `contrast`,
+    for classification from few examples, the adapter is tuned by contrast (see nlpkit.contrastive); otherwise heads
+    learn by their own loss. The adapter written is the best on dev; `keep_last` writes that of the last step too, in
+    its folder `last`.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10
@@ -142,7 +143,7 @@ class TrainingSpec:
     bf16: bool = False
     step_tokens: Annotated[int, _NOT_NEGATIVE] = 0
     patience: Annotated[int, _NOT_NEGATIVE] = 0
-    contrast: Annotated[float | None, _ABOVE_0_OR_NONE] = None
+    contrast: bool = False
     keep_last: bool = False
 
 
@@ -311,6 +312,15 @@ def _check_adapter(adapter: AdapterSpec, given: Mapping[str, Any], source: str) 
             raise RecipeError(f"{source}: adapter.{key} means nothing to {which!r}; it knows: {', '.join(known)}")
 
 
+def _check_contrast(recipe: Recipe, source: str) -> None:
+    contrast = recipe.training.contrast
+    if contrast and recipe.heads != ("classification",):
+        allowed = 'a recipe whose only head is "classification"'
+        raise RecipeError(f"{source}: training.contrast with the heads {', '.join(recipe.heads)}; allowed: {allowed}")
+    if not contrast and "words" in recipe.options.get("classification", {}):
+        raise RecipeError(f"{source}: options.classification.words are read only where training.contrast = true")
+
+
 def _check_whole(recipe: Recipe, source: str) -> None:
     """Check what no single key can tell."""
     training, data = recipe.training, recipe.data
@@ -324,9 +334,7 @@ def _check_whole(recipe: Recipe, source: str) -> None:
             raise wrong(source, "data.hold_out", spec.hold_out, "0 where data.dev names a file")
         if spec.shots is not None and spec.sample:
             raise wrong(source, "data.sample", spec.sample, "0 where data.shots draws the examples")
-    if training.contrast is not None and recipe.heads != ("classification",):
-        allowed = 'a recipe whose only head is "classification"'
-        raise RecipeError(f"{source}: training.contrast with the heads {', '.join(recipe.heads)}; allowed: {allowed}")
+    _check_contrast(recipe, source)
     named = [head for spec in recipe.sets for head in spec.heads]
     if sorted(named) != sorted(recipe.heads):
         raise RecipeError(

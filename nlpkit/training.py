@@ -98,7 +98,7 @@ def train(
 def _objective(recipe: Recipe) -> type[Objective]:
     if recipe.writes:
         return Responses
-    return Heads if recipe.training.contrast is None else Contrast
+    return Contrast if recipe.training.contrast else Heads
 
 
 class Run:

@@ -1,6 +1,7 @@
 """Few examples: drawing them, contrastive tuning, the head that is solved for, and labels without a score."""
 
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ TABLE = {
     "backbone": "fake",
     "data": {"format": "sample", "train": "train", "test": "test", "shots": 3},
     "adapter": {"rank": 4, "alpha": 8, "dropout": 0.1},
-    "training": {"epochs": 12, "lr": 0.02, "batch_tokens": 320, "window": 64, "stride": 48, "contrast": 0.2},
+    "training": {"epochs": 12, "lr": 0.02, "batch_tokens": 320, "window": 64, "stride": 48, "contrast": True},
 }
 
 
@@ -62,9 +63,7 @@ def test_shots_of_documents_that_hold_several_things_reach_each(folder, monkeypa
 
 
 def test_a_recipe_without_them_says_nothing_of_them():
-    plain = recipes.find("intent/banking77").to_dict()
-    assert "shots" not in plain["data"]
-    assert "contrast" not in plain["training"]
+    assert "shots" not in recipes.find("intent/banking77").to_dict()["data"]
     recipe = recipes.from_dict(TABLE, name="a")
     assert recipes.from_dict(recipe.to_dict()) == recipe
 
@@ -72,7 +71,11 @@ def test_a_recipe_without_them_says_nothing_of_them():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (with_("training", contrast=0), "training.contrast = 0; allowed: above 0"),
+        (with_("training", contrast=0.3), "training.contrast = 0.3; allowed: true or false"),
+        (
+            {**with_("training", contrast=False), "options": {KIND: {"words": {}}}},
+            "only where training.contrast = true",
+        ),
         (with_("data", shots=0), "data.shots = 0; allowed: above 0"),
         (with_("data", sample=4), "data.sample = 4; allowed: 0 where data.shots"),
         ({**TABLE, "heads": ["ner"]}, 'training.contrast with the heads ner; allowed: .*"classification"'),
@@ -94,16 +97,32 @@ def test_a_hidden_layer_and_several_labels_are_refused_before_training(folder, m
         Run(recipes.from_dict(TABLE, name="a"), folder, folder / "out")
 
 
-def test_the_loss_is_that_of_the_paper():
+def test_the_loss_is_that_of_setfits_pairs():
     vectors = torch.nn.functional.normalize(torch.randn(7, 5, generator=torch.Generator().manual_seed(1)), dim=-1)
     labels = [0, 1, 0, 2, 1, 2, 0]
-    cosines = (vectors @ vectors.T).numpy() / 0.3
-    losses = []
-    for i in range(7):
-        others = np.log(sum(np.exp(cosines[i, a]) for a in range(7) if a != i))
-        alike = [p for p in range(7) if p != i and labels[p] == labels[i]]
-        losses.append(-np.mean([cosines[i, p] - others for p in alike]))
-    assert float(contrastive(vectors, torch.tensor(labels), 0.3)) == pytest.approx(np.mean(losses), rel=1e-5)
+    errors = {True: [], False: []}
+    for i, j in combinations(range(7), 2):
+        same = labels[i] == labels[j]
+        errors[same].append((float(vectors[i] @ vectors[j]) - same) ** 2)
+    expected = np.mean(errors[True]) + np.mean(errors[False])
+    assert float(contrastive(vectors, torch.tensor(labels))) == pytest.approx(expected, rel=1e-5)
+    alone = contrastive(vectors[:2], torch.tensor([0, 0]))
+    assert float(alone) == pytest.approx(float(1 - vectors[0] @ vectors[1]) ** 2, rel=1e-5)
+
+
+def test_words_for_a_label_are_one_more_example_of_it(folder):
+    worded = {**TABLE, "options": {KIND: {"words": {"Bo Ray": "a sailor"}}}}
+    bare, told = (Run(recipes.from_dict(t, name="a"), folder, folder / "out").objective for t in (TABLE, worded))
+    added = told.windows[0][len(bare.windows[0]) :]
+    assert Counter(told._label(w) for w in added) == Counter(range(len(PEOPLE)))
+    assert told.names(added) == sorted("a sailor" if p == "Bo Ray" else p.lower() for p in PEOPLE)
+    assert told.sizes == bare.sizes
+
+
+def test_words_for_an_unknown_label_are_refused(folder):
+    table = {**TABLE, "options": {KIND: {"words": {"Nobody": "none"}}}}
+    with pytest.raises(RecipeError, match="words names the label 'Nobody'; the data has: "):
+        Run(recipes.from_dict(table, name="a"), folder, folder / "out")
 
 
 def test_no_label_stands_alone_in_what_is_compared(folder):
@@ -124,10 +143,26 @@ def test_the_head_is_scikit_learns_logistic_regression():
     vectors = rng.normal(size=(60, 16)).astype(np.float32) + 0.5 * np.eye(16, dtype=np.float32)[labels]
     golds = [Document("x", labels={KIND: Label(str(n))}) for n in labels]
     head = ClassificationHead.fit(golds, 16, {}).eval()
-    head.solve(torch.from_numpy(vectors), labels.tolist())
-    theirs = LogisticRegression(tol=1e-8, max_iter=1000).fit(vectors, labels)
-    ours = head.classes(torch.from_numpy(vectors)).softmax(-1).detach().numpy()
-    assert np.abs(ours - theirs.predict_proba(vectors)).max() < 1e-3
+    for penalty in (1.0, 0.1):
+        head.solve(torch.from_numpy(vectors), labels.tolist(), penalty)
+        theirs = LogisticRegression(C=1 / penalty, tol=1e-8, max_iter=1000).fit(vectors, labels)
+        ours = head.classes(torch.from_numpy(vectors)).softmax(-1).detach().numpy()
+        assert np.abs(ours - theirs.predict_proba(vectors)).max() < 1e-3
+
+
+def test_the_adapter_is_scored_and_written_half_way(folder):
+    run = Run(recipes.from_dict(with_("data", hold_out=8), name="few"), folder, folder / "out")
+    first = [p.detach().clone() for _, p in run.adapted.named_parameters("default")]
+    run.fit()
+    tuned = [p.detach().clone() for _, p in run.adapted.named_parameters("default")]
+    assert any(not torch.equal(a, b) for a, b in zip(first, tuned, strict=True))
+    with run.adapted.using("default") as model:
+        scored = run.objective.dev_scores(model)
+        kept = [p for _, p in run.adapted.named_parameters("default")]
+        assert all(torch.equal(a, b) for a, b in zip(tuned, kept, strict=True))
+        assert run.objective.final_scores(model, test=False)["dev"]["accuracy"] == scored["classification_accuracy"]
+    halves = zip(first, tuned, run.adapted.named_parameters("default"), strict=True)
+    assert all(torch.allclose((a + b) / 2, p, atol=1e-3) for a, b, (_, p) in halves)
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +284,7 @@ def test_eight_examples_part_unseen_sentences_that_the_bare_backbone_holds_alike
         "backbone": "default",
         "data": {"format": "sample", "train": "train", "test": "test", "shots": 8},
         "adapter": {"rank": 16, "alpha": 32, "dropout": 0.1},
-        "training": {"epochs": 20, "lr": 1e-3, "contrast": 0.3},
+        "training": {"epochs": 20, "lr": 1e-3, "contrast": True},
     }
     out = nlpkit.train(recipes.from_dict(table, name="tense"), data=tmp_path, out=tmp_path / "out")
     assert checkpoint.account(out)["scores"]["test"]["accuracy"] > 0.9

@@ -322,6 +322,8 @@ def test_every_reader_reads_gzipped_files(format, tmp_path):
     part = PARTS.get(format, "")
     texts = [d.text for d in documents(f"{plain}{part}", format)]
     assert [d.text for d in documents(f"{packed}{part}", format)] == texts
+    assert data.exists(packed.with_suffix(""))
+    assert [d.text for d in documents(f"{packed.with_suffix('')}{part}", format)] == texts
 
 
 @pytest.mark.parametrize("broken", [b"\xff\xfe\x00", b"{", b"just words\n", b"[[1]]", b'{"a": 1}'])

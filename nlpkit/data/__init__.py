@@ -86,8 +86,8 @@ def read(path: str | Path, format: str = AUTO) -> Iterator[Example]:
 
     Args:
         path: the file (a folder for the formats in `FOLDERS`). `FILE#PART` reads a part of it, `FILE#PART+PART`
-            several, one after another; `FILE.zip#NAME` a file of a zip. `hub:OWNER/NAME#SPLIT` is a data set on the
-            hub, whatever the format.
+            several, one after another; `FILE.zip#NAME` a file of a zip. Where FILE is not there, FILE.gz is read.
+            `hub:OWNER/NAME#SPLIT` is a data set on the hub, whatever the format.
         format: one of `formats()`, or "auto": it is found by looking at the file.
 
     Raises:
@@ -177,6 +177,12 @@ def _on_hub(path: Path) -> bool:
 def _split(path: Path) -> tuple[Path, tuple[str, ...]]:
     """Return the file and the parts of it that a path names."""
     file, mark, parts = str(path).rpartition("#")
-    if not mark or path.exists():
-        return path, ()
-    return Path(file), tuple(parts.split("+"))
+    if not mark or _unpacked(path).exists():
+        return _unpacked(path), ()
+    return _unpacked(Path(file)), tuple(parts.split("+"))
+
+
+def _unpacked(path: Path) -> Path:
+    """Return the path, or that of the file as gzip packed it, where there is no other."""
+    packed = Path(f"{path}.gz")
+    return packed if packed.is_file() and not path.exists() else path

@@ -114,14 +114,14 @@ class ClassificationHead(nn.Module):
 
         Options: `multi` (by default whether any gold document has several labels), `weights` ("balanced", by how rare
         a label is, or a table by label; 1 for those it leaves out), `pool`, `width`, `dropout`, `smoothing`,
-        `outside`, `threshold`.
+        `outside`, `threshold`; `words` is for training by contrast (see nlpkit.contrastive).
 
         Raises:
             DataError: there are fewer than two labels.
             RecipeError: an unknown option or value.
 
         """
-        known = ("multi", "pool", "width", "dropout", "smoothing", "weights", "outside", "threshold")
+        known = ("multi", "pool", "width", "dropout", "smoothing", "weights", "outside", "threshold", "words")
         check_options(cls.kind, options, known)
         found = [label_names(d, cls.kind) for d in golds]
         counts = {label: c.gold for label, c in label_counts((names, names) for names in found).items()}
@@ -131,7 +131,7 @@ class ClassificationHead(nn.Module):
         return cls(
             hidden_width,
             sorted(counts),
-            **{**options, "multi": multi, "weights": weights},
+            **{**without(options, "words"), "multi": multi, "weights": weights},
             reads_query=any(d.query for d in golds),
         )
 
@@ -196,18 +196,20 @@ class ClassificationHead(nn.Module):
             logits, aims, weight=weights, label_smoothing=self.smoothing, ignore_index=-1
         )
 
-    def solve(self, vectors: Tensor, targets: Sequence[int]) -> None:
+    def solve(self, vectors: Tensor, targets: Sequence[int], penalty: float = 1.0) -> None:
         """Put in place of the classes the logistic regression on these vectors, by L-BFGS.
 
-        It is scikit-learn's with its defaults: the sum of the losses and half the squared weights, offsets free. The
-        head has no hidden layer, and a text one label.
+        It is scikit-learn's with C = 1 / `penalty`: the sum of the losses and half the squared weights times the
+        penalty, offsets free. The head has no hidden layer, and a text one label.
 
         Args:
             vectors: what `vectors` gives of the examples. *Shape:* (n_examples, hidden_width)
             targets: the number of each one's label.
+            penalty: what the weights' squares cost.
 
         """
-        solve(cast(nn.Linear, self.classes[-1]), vectors, lambda logits: len(targets) * self._loss(logits, targets))
+        classes, n = cast(nn.Linear, self.classes[-1]), len(targets)
+        solve(classes, vectors, lambda logits: n * self._loss(logits, targets), penalty)
 
     def decode(self, hidden: Hidden, windows: Sequence[Window], found: Sequence[Document]) -> list[Document]:
         """Return each window's document with the scores of its labels, in `metadata`; `merge` decides."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +73,18 @@ def check_labels(labels: Collection[str], kind: str) -> None:
         )
 
 
+def in_words(kind: str, words: Mapping[str, str], labels: Sequence[str]) -> list[str]:
+    """Return what each label is called in plain words: those given, or else its own name.
+
+    Raises:
+        RecipeError: there are words for a label that is not there.
+
+    """
+    if unknown := sorted(set(words) - set(labels)):
+        raise RecipeError(f"options.{kind}.words names the label {unknown[0]!r}; the data has: {', '.join(labels)}")
+    return [words.get(label) or re.sub(r"[-_/]+", " ", label).lower() for label in labels]
+
+
 def with_scores(document: Document, kind: str, scores: Tensor) -> Document:
     """Return a window's document with the scores of its labels, for `averaged` to find."""
     return replace(document, metadata={**document.metadata, kind: scores.double().numpy()})
@@ -87,7 +100,7 @@ def averaged(parts: Sequence[tuple[Window, Document]], kind: str) -> Scores:
     return scores
 
 
-def without(mapping: dict[str, Any], key: str) -> dict[str, Any]:
+def without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return a mapping without one key."""
     return {k: v for k, v in mapping.items() if k != key}
 
@@ -124,13 +137,14 @@ def sharpness(scores: Sequence[Scores], golds: Sequence[int], steps: int = 50) -
     return float(min(max(slope, 1e-3), 1e3))
 
 
-def solve(classes: nn.Linear, vectors: Tensor, total_loss: Callable[[Tensor], Tensor]) -> None:
-    """Set a linear map to the least sum of a loss of its outputs and half its squared weights, by L-BFGS.
+def solve(classes: nn.Linear, vectors: Tensor, total_loss: Callable[[Tensor], Tensor], penalty: float) -> None:
+    """Set a linear map to the least sum of a loss of its outputs and a penalty on its weights, by L-BFGS.
 
     Args:
         classes: the map.
         vectors: its inputs. *Shape:* (n, in_features)
         total_loss: of its outputs, *(n, out_features)*, summed over them; convex.
+        penalty: times half the squared weights.
 
     """
     with torch.no_grad():
@@ -140,7 +154,7 @@ def solve(classes: nn.Linear, vectors: Tensor, total_loss: Callable[[Tensor], Te
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = total_loss(classes(vectors)) + classes.weight.square().sum() / 2
+        loss = total_loss(classes(vectors)) + penalty * classes.weight.square().sum() / 2
         loss.backward()
         return loss
 

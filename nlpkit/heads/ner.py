@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from torch import Tensor
 from nlpkit.backbone import Hidden
 from nlpkit.errors import RecipeError
 from nlpkit.heads.base import Decision, check_options, in_core, surest
+from nlpkit.heads.labelling import in_words
 from nlpkit.heads.tagging import Tagger, span_decisions, without_overlaps
 from nlpkit.judging import ENTITIES, Judgement, judge_spans
 from nlpkit.metrics import entity_counts, total
@@ -68,9 +68,7 @@ class NerHead(Tagger):
     @property
     def begins_with(self) -> list[str]:
         """What each label is called in plain words, to begin from; empty: nothing."""
-        if self.words is None:
-            return []
-        return [self.words.get(label) or re.sub(r"[-_/]+", " ", label).lower() for label in self.labels]
+        return [] if self.words is None else in_words(self.kind, self.words, self.labels)
 
     @classmethod
     def fit(cls, golds: Sequence[Document], hidden_width: int, options: Mapping[str, Any]) -> NerHead:
@@ -87,7 +85,9 @@ class NerHead(Tagger):
         seen = Counter(script for e in entities for script in _scripts(e.text))
         common = sorted(script for script, n in seen.items() if n >= _SCRIPT_SHARE * len(entities))
         labels = sorted({e.label for e in entities})
-        _check_words(options, labels)
+        if options.get("words") is not None and options.get("width") != 0:
+            raise RecipeError("options.ner.words needs options.ner.width = 0: tags are told straight from the states")
+        in_words(cls.kind, options.get("words") or {}, labels)
         return cls(hidden_width, labels, **{"scripts": common, **options})
 
     def config(self) -> dict[str, Any]:
@@ -168,15 +168,6 @@ class NerHead(Tagger):
         """Fit the scores to how often entities are right."""
         self.calibration = (1.0, 0.0)
         self.calibrate_spans((d.entities, g.entities) for d, g in zip(predict(), golds, strict=True))
-
-
-def _check_words(options: Mapping[str, Any], labels: Sequence[str]) -> None:
-    if (words := options.get("words")) is None:
-        return
-    if options.get("width") != 0:
-        raise RecipeError("options.ner.words needs options.ner.width = 0: tags are told straight from the states")
-    if unknown := sorted(set(words) - set(labels)):
-        raise RecipeError(f"options.ner.words names the label {unknown[0]!r}; the data has: {', '.join(labels)}")
 
 
 def _only(document: Document, label: str) -> Document:
