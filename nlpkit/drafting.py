@@ -1,8 +1,9 @@
-"""A recipe for data that has none: what the files hold says what to learn, on which backbone and for how long."""
+"""A recipe for data that has none: what the files hold says what to learn, on which backbone, how and for how long."""
 
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from typing import Any, Final
 from nlpkit import data, recipes
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.heads import HEADS, in_order
+from nlpkit.metrics import label_names
 from nlpkit.recipes import Recipe
 from nlpkit.text import chinese, words
 from nlpkit.types import Document
@@ -35,6 +37,13 @@ _HELD_OUT: Final = (64, 10, 1000)
 """From so many texts on one in ten is held out to choose on, at most so many."""
 _SHORT: Final = 90
 """Words of a short text: its windows need not be long."""
+_FEW: Final = 16
+"""Examples a label up to which an adapter is tuned by contrast: as many as docs/fewshot.md measures."""
+_FEW_READS: Final = 2_000
+"""Texts that such a training reads in all, within so many epochs."""
+_FEW_EPOCHS: Final = (3, 20)
+_NUMBERED = re.compile(r"(?i)(?:label|class)?[\W_]*\d*")
+"""Names of labels that say nothing."""
 
 _ENGLISH: Final[Mapping[str, Any]] = {"backbone": "default", "layers": "all", "lr": 8e-4}
 _CHINESE: Final[Mapping[str, Any]] = {"backbone": "gemma3-270m", "layers": "top:6", "lr": 6e-4}
@@ -71,7 +80,7 @@ def draft(
     lengths = [len(words(f"{d.query} {d.text}")) for d in documents]
     n, (least, share, most) = len(documents), _HELD_OUT
     folder = data.home(train)
-    table = {
+    table: dict[str, Any] = {
         "title": f"{', '.join(heads)}, learnt from {Path(train).name}",
         "heads": heads,
         "licence": "not stated",
@@ -90,6 +99,10 @@ def draft(
         },
         "training": _training(lengths, language["lr"]),
     }
+    if heads == ["classification"] and language is _ENGLISH and (labels := _few(documents)):
+        table["training"] |= _by_contrast(n)
+        if not any(map(_NUMBERED.fullmatch, labels)):
+            table["options"] = {"classification": {"words": {}}}
     if "relation" in heads:
         table["options"] = {"relation": {"chains": "mentions"}} if _apart(documents) else {}
     return recipes.from_dict(table, name=f"{heads[-1]}/{folder.name or 'draft'}", source=str(train))
@@ -145,6 +158,20 @@ def _training(lengths: list[int], lr: float) -> dict[str, Any]:
         "patience": 5,
         "bf16": True,
     }
+
+
+def _few(documents: list[Document]) -> list[str]:
+    """Return the labels of texts with one label each, where few examples show them; otherwise none."""
+    labels = {name for d in documents for name in label_names(d, "classification")}
+    single = all(len(label_names(d, "classification")) == 1 for d in documents)
+    return sorted(labels) if single and len(documents) <= _FEW * len(labels) else []
+
+
+def _by_contrast(n: int) -> dict[str, Any]:
+    """Return what differs for n examples that are learnt by contrast (see nlpkit.contrastive)."""
+    least, most = _FEW_EPOCHS
+    epochs = min(max(least, round(_FEW_READS / n)), most)
+    return {"contrast": True, "epochs": epochs, "lr": 1e-3, "batch_tokens": 512}
 
 
 def _epochs(n: int, n_words: int) -> int:

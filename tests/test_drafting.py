@@ -47,6 +47,34 @@ def test_the_data_says_what_to_learn(columns, tmp_path):
     assert draft(table).data.hold_out == 0
 
 
+@pytest.mark.parametrize(
+    ("labels", "n", "epochs", "words"),
+    [
+        (("card", "transfer"), 8, 20, {}),
+        (("0", "1"), 16, 20, None),
+        (("LABEL_0", "LABEL_1"), 16, 20, None),
+        (tuple(f"topic {n}" for n in range(70)), 8, 4, {}),
+        (("card", "transfer"), 17, None, None),
+    ],
+)
+def test_few_examples_a_label_are_learnt_by_contrast(labels, n, epochs, words, tmp_path):
+    table = tmp_path / "few.csv"
+    table.write_text("text,label\n" + "".join(f"number {k} of {one},{one}\n" for one in labels for k in range(n)))
+    recipe = draft(table)
+    assert recipe.training.contrast is (epochs is not None)
+    assert epochs in (None, recipe.training.epochs)
+    assert recipe.options.get("classification", {}).get("words") == words
+
+
+def test_texts_of_several_labels_and_chinese_ones_are_not(tmp_path):
+    lines = [{"text": f"card {k}", "labels": ["card", "lost"] if k else ["card"]} for k in range(4)]
+    several, chinese = tmp_path / "several.jsonl", tmp_path / "chinese.csv"
+    several.write_text("\n".join(map(json.dumps, lines)))
+    chinese.write_text("text,label\n我的卡不见了,卡\n钱还没到账,转账\n", encoding="utf-8")
+    assert not draft(several, kind="classification").training.contrast
+    assert not draft(chinese).training.contrast
+
+
 def test_chinese_data_gets_the_multilingual_backbone_unless_told(tmp_path):
     path = tmp_path / "mine.conll"
     path.write_text(CHINESE * 3, encoding="utf-8")
