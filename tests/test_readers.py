@@ -144,6 +144,14 @@ def table():
     return datasets.Dataset.from_dict({"text": ["warm tea", "cold tea"], "label": [1, 0]}, features=features)
 
 
+NIF = """@prefix nif: <http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#> .
+@prefix itsrdf: <http://www.w3.org/2005/11/its/rdf#> .
+<http://x.org/7#char=0,13> nif:isString "Ada in Oslo. " ; nif:beginIndex "0" ; nif:endIndex "13" .
+<http://x.org/7#char=7,11> nif:anchorOf "Oslo" ; nif:beginIndex "7" ; nif:endIndex "11" ;
+  nif:referenceContext <http://x.org/7#char=0,13> ; itsrdf:taIdentRef <http://y.org/Oslo> .
+<http://x.org/7#char=0,3> nif:anchorOf "Ada" ; nif:beginIndex "0" ; nif:endIndex "3" ;
+  nif:referenceContext <http://x.org/7#char=0,13> .
+"""
 SAMPLES = {
     "multiwoz": MULTIWOZ,
     "conversations": [{"messages": [{"message": "Hello."}, {"message": "Hi."}, {"message": "How are you?"}]}],
@@ -152,6 +160,25 @@ SAMPLES = {
         '"label": "of"}, {"em1Text": "Oslo", "em2Text": "Bo", "label": "of"}]}\n'
     ),
     "slot-values": [{"text": "打开uc浏览器", "domain": "app", "intent": "LAUNCH", "slots": {"name": "uc"}}],
+    "webnlg": (
+        '{"triples": [["Ada_Byron", "home", "\\"Oslo\\"@en"], ["Ada_Byron", "age", "\\"41\\"^^xsd:integer"]], '
+        '"texts": ["Ada Byron lives in OSLO.", "Oslo is where Ada Byron, 41, lives."]}\n'
+    ),
+    "ade-corpus": (
+        "77|Rash after zinc, no rash before zinc.|rash|120|124|zinc|132|136\n"
+        "77|Rash after zinc, no rash before zinc.|Rash|100|104|zinc|111|115\n"
+        "78|Zinc was stopped.|stopped|9|16|Zinc|200|204\n"
+    ),
+    "enamex": (
+        '<IEER_DOC type="NEWSWIRE">\n<DOC>\n<DOCNO> 7 </DOCNO>\n<BODY>\n<HEADLINE>\n<b_enamex type="PERSON">Ada\n'
+        'Byron<e_enamex> sings\n</HEADLINE>\n<TEXT>\nIn <b_enamex type="ORGANIZATION"><b_enamex type="LOCATION">Oslo'
+        '<e_enamex> Opera<e_enamex>, <b_timex type="DATE">Friday<e_timex>.\n</TEXT>\n</BODY>\n</DOC>\n'
+    ),
+    "nif": NIF,
+    "questions": (
+        "<question id=1>\t谁写了《山海》？\n<triple id=1>\t山海 ||| 作者 ||| 李明\n<answer id=1>\t李明\n=======\n"
+        "<question id=2>\t王芳多大？\n<triple id=2>\t王芳 ||| 年龄 ||| \n<answer id=2>\t\n=======\n"
+    ),
     "people-relations": "1 李明$王芳$###和###结婚了\n0 李明$王芳$李明见过###\n",
     "excel": workbook(),
     "dataset": table,
@@ -250,6 +277,10 @@ OF_LINES = {
         "scierc",
         "nyt",
         "people-relations",
+        "webnlg",
+        "ade-corpus",
+        "enamex",
+        "questions",
         "spans",
         "cluener",
         "pairs",
@@ -303,6 +334,7 @@ def test_every_reader_gives_documents_whose_spans_are_in_their_text(format, tmp_
         for relation in document.relations:
             ends = {(e.start, e.end, e.label) for e in (relation.subject, relation.object)}
             assert ends <= places
+        found += len(document.metadata.get("answers", ()))
         found += len(document.labels) + (format in PROMPTED and bool(document.query or document.history))
     assert found
 

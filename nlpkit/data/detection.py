@@ -13,15 +13,28 @@ from nlpkit.data.conll import TAG
 from nlpkit.data.conversations import MARK, turns_of
 from nlpkit.data.files import lines, load_json, members
 from nlpkit.data.labels import LABELS, TEXTS
+from nlpkit.data.questions import BLOCK, TOPIC
 from nlpkit.errors import DataError
 from nlpkit.types import ROLES
 
+_CHOSEN = ("label=", "text=")
 _LINES: Final = 200
 """So many lines are looked at."""
 _MOST: Final = 0.9
-_SEMEVAL = re.compile(r'\d+\t"?.*<e1>.*')
+_FIRST: Final = {
+    re.compile(r'\d+\t"?.*<e1>.*'): "semeval2010",
+    re.compile(r"<(IEER_)?DOC[ >]"): "enamex",
+    re.compile(r"\d+\|.*\|\d+\|\d+\|[^|]*\|\d+\|\d+$"): "ade-corpus",
+    BLOCK: "questions",
+    re.compile(rf".*{re.escape(MARK)}"): "conversations",
+}
+"""What the first line tells."""
+_EACH: Final = {
+    re.compile(r"\S+ [^$]+\$[^$]+\$.*$"): "people-relations",
+    re.compile(rf"{TOPIC.pattern}\t"): "questions",
+}
+"""What all lines look like."""
 _TREC = re.compile(r"[A-Z]+:\w+ .+")
-_PEOPLE = re.compile(r"\S+ [^$]+\$[^$]+\$.*")
 _ENDINGS: Final = {".spacy": "docbin", ".xlsx": "excel", ".parquet": "dataset", ".arrow": "dataset"}
 _GLUED = re.compile(r".\d")
 """A character with its position in the word, as Weibo NER has them."""
@@ -71,8 +84,8 @@ def _of_file(path: Path, parts: Sequence[str]) -> str:
     if not beginning:
         raise DataError(f"{path} is empty; give a file with examples")
     if beginning[0].lstrip()[0] in "{[":
-        return _of_json(path, beginning)
-    return _of_text(beginning, name)
+        return "json-lines" if any(part.startswith(_CHOSEN) for part in parts) else _of_json(path, beginning)
+    return "nif" if any("nif-core#" in line for line in beginning) else _of_text(beginning, name)
 
 
 def _of_json(path: Path, beginning: Sequence[str]) -> str:
@@ -88,6 +101,8 @@ def _of_json(path: Path, beginning: Sequence[str]) -> str:
         values = list(whole.values())
         if isinstance(whole.get("data"), list):
             return "squad"
+        if isinstance(whole.get("questions"), list):
+            return "questions"
         if values and all(isinstance(value, dict) for value in values):
             return _of_list(values[0])
         return "intents" if _pairs(values) else of_record(whole)
@@ -101,6 +116,10 @@ def of_record(record: Mapping[str, Any]) -> str:
         return "pairs"
     if {"sentText", "relationMentions"} <= keys:
         return "nyt"
+    if {"triples", "texts"} <= keys:
+        return "webnlg"
+    if "sparql_query" in keys or {"question", "answer"} <= keys:
+        return "questions"
     if {"text", "intent"} <= keys and isinstance(record.get("slots"), dict):
         return "slot-values"
     if {"sentences", "ner"} <= keys:
@@ -145,14 +164,12 @@ def _pairs(values: Sequence[Any]) -> bool:
 
 
 def _of_text(beginning: Sequence[str], name: str) -> str:
-    if _SEMEVAL.match(beginning[0]):
-        return "semeval2010"
+    if format := next((format for pattern, format in _FIRST.items() if pattern.match(beginning[0])), ""):
+        return format
     if name.endswith(".csv"):
         return "csv"
-    if MARK in beginning[0]:
-        return "conversations"
-    if _share(_PEOPLE.fullmatch(line) is not None for line in beginning) == 1:
-        return "people-relations"
+    if format := next((format for pattern, format in _EACH.items() if all(map(pattern.match, beginning))), ""):
+        return format
     rows = [re.split(r"[ \t]+", line.strip()) for line in beginning if not line.startswith("-DOCSTART-")]
     ends = {len(row) for row in rows}
     for column in (-1, 0) if min(ends, default=0) > 1 else ():

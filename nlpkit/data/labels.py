@@ -31,7 +31,7 @@ _QUESTION_LABEL = re.compile(r"\w+:\w+")
 
 
 def read_json_lines(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
-    """Read a text and a label an object, one a line (FewCLUE and many exports) or in a list.
+    """Read a text and its label, or a list of labels, an object; one a line (FewCLUE and many exports) or in a list.
 
     Args:
         path: the file, gzipped or not.
@@ -59,16 +59,25 @@ def record_example(
 
     """
     keys = {"label": LABELS, "text": TEXTS} | {key: (value,) for key, value in (chosen or {}).items()}
-    label, text, query = _value(record, keys["label"]), _value(record, keys["text"]), None
+    names, text, query = _labels(record, keys["label"]), _value(record, keys["text"]), None
     for second, first in SECOND.items() if keys["text"] is TEXTS else ():
         if isinstance(_value(record, (first,)), str) and isinstance(_value(record, (second,)), str):
             text, query = _value(record, (second,)), _value(record, (first,))
-    if label is None or not isinstance(text, str):
+    if names is None or not isinstance(text, str):
         raise DataError(
-            f'{place}: {record!r:.80} has no text and label; allowed: {{"text": text, "label": label}}, or name the '
-            "keys: FILE#label=KEY+text=KEY"
+            f'{place}: {record!r:.80} has no text and label; allowed: {{"text": text, "label": label}}, the label a '
+            "text, a number or a list of texts, or name the keys: FILE#label=KEY+text=KEY"
         )
-    return labelled(text, str(label), source, line, str(query or ""))
+    told = {TASK: Label(names[0], others=tuple(map(Label, names[1:])))} if names else {}
+    return Example(Document(text, source, labels=told, query=str(query or "")), source, line)
+
+
+def _labels(record: object, keys: Sequence[str]) -> list[str] | None:
+    """Return the label of an object, or those in a list; None where it has none of these keys."""
+    if (label := _value(record, keys)) is not None:
+        return [str(label)]
+    lists = [record[key] for key in keys if isinstance(record.get(key), list)] if isinstance(record, dict) else []
+    return next((list(dict.fromkeys(found)) for found in lists if all(isinstance(name, str) for name in found)), None)
 
 
 def _value(record: object, keys: Sequence[str]) -> str | int | None:
