@@ -1,4 +1,7 @@
-"""Whether every data set is read whole: examples and annotations counted against the published sizes."""
+"""Whether every data set is read whole: examples, annotations and facts counted against the published sizes.
+
+A file below the folder that is neither counted nor named in `ASIDE` fails the run.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from _report import Row, options, show, write
 
-from nlpkit import data
+from nlpkit import KnowledgeGraph, data
+from nlpkit.data import files
+from nlpkit.graph.imports import COLUMNS as COLUMNS_OF_TRIPLES
 from nlpkit.types import Answer, Document, Entity
 
 COUNTS: Mapping[str, Callable[[Document], int]] = {
@@ -19,6 +25,9 @@ COUNTS: Mapping[str, Callable[[Document], int]] = {
     "answers": lambda d: len(d.answers),
     "unanswerable": lambda d: not d.answers,
     "without their text": lambda d: any(a.start < 0 for a in d.answers),
+    "with answers": lambda d: bool(d.metadata.get("answers")),
+    "with a query": lambda d: "query" in d.metadata,
+    "linked": lambda d: len(d.metadata.get("links", ())),
 }
 
 
@@ -184,10 +193,141 @@ SETS = (
 )
 
 
+METAQA = {1: (9_992, 9_947), 2: (14_872, 14_872), 3: (14_274, 14_274)}
+"""Questions for choosing and for reporting, by hops."""
+SETS += (
+    *(_labels(f"tnews_fewclue/dev_{n}.json", "json-lines", 240, 15) for n in range(5)),
+    Expected("corpora/zh_people_relations/test.txt", "people-relations", 776, {"labels": 14}),
+    Expected("corpora/bbc_news/bbc_news.jsonl#label=category+text=text", "json-lines", 2_225, {"labels": 5}),
+    Expected("corpora/wikipedia_2wiki/passages.jsonl#label=title+text=text", "json-lines", 6_119, {}),
+    Expected("corpora/english_novels/novels_2.jsonl#label=author+text=text", "json-lines", 20, {}),
+    Expected("corpora/graphrag_medical/medical.json#label=corpus_name+text=context", "json-lines", 1, {}),
+    Expected("corpora/graphrag_medical/medical_questions.json", "questions", 2_062, {"with answers": 2_062}),
+    Expected("corpora/webnlg/train.jsonl", "webnlg", 34_352, {}),
+    Expected("corpora/webnlg/dev.jsonl", "webnlg", 4_316, {}),
+    Expected("corpora/n3_entity_linking/Reuters-128.ttl", "nif", 128, {"linked": 880}),
+    Expected("re/ade/raw/DRUG-AE.rel", "ade-corpus", 0, {"sentences": 4_271, "relations": 6_821}),
+    Expected("re/ade/raw/DRUG-DOSE.rel", "ade-corpus", 0, {"relations": 279}),
+    Expected("kgqa/ref_qald9/qald-9-train-multilingual.json", "questions", 408, {"with a query": 408}),
+    Expected("kgqa/ref_qald9/qald-9-test-multilingual.json", "questions", 150, {"with a query": 150}),
+    Expected("kgqa/ref_lcquad1/train-data.json", "questions", 4_000, {"with a query": 4_000}),
+    Expected("kgqa/ref_lcquad1/test-data.json", "questions", 1_000, {"with a query": 1_000}),
+    Expected("kgqa/zh_nlpcc2016/nlpcc-iccpol-2016.kbqa.training-data", "questions", 14_609, {}),
+    Expected("kgqa/zh_nlpcc2016/nlpcc-iccpol-2016.kbqa.testing-data", "questions", 9_870, {}),
+    *(
+        Expected(f"kgqa/metaqa/{hops}-hop/vanilla/qa_{part}.txt", "questions", n, {"with answers": n})
+        for hops, sizes in METAQA.items()
+        for part, n in zip(("dev", "test"), sizes, strict=True)
+    ),
+    *(
+        Expected(f"kgqa/metaqa/paths/{part}_{hops}hop.txt", "questions", n, {"with answers": n})
+        for hops, sizes in METAQA.items()
+        for part, n in zip(("valid", "test"), sizes, strict=True)
+    ),
+    *(
+        Expected(f"kgqa/metaqa/1-hop/ntm/qa_{part}.txt", "questions", n, {})
+        for part, n in zip(("dev", "test"), METAQA[1], strict=True)
+    ),
+    Expected("kgqa/zh_douban/small_movie_info.txt#label=genres+text=summary", "json-lines", 1_000, {}),
+    Expected("kgqa/zh_douban/small_movie_person_info.txt#label=gender+text=introduction", "json-lines", 1_000, {}),
+    Expected("kgqa/zh_douban/small_book_info.txt#label=press+text=content_abstract", "json-lines", 1_000, {}),
+    Expected("kgqa/zh_douban/small_book_person_info.txt#label=country+text=introduction", "json-lines", 1_000, {}),
+)
+NEWSWIRE = ("APW_19980314", "APW_19980424", "APW_19980429", "NYT_19980315", "NYT_19980403", "NYT_19980407")
+"""Files of marked news; their source counts the documents of all together."""
+FACTS: Mapping[str, tuple[int, int]] = {
+    "metaqa/kb.txt.gz": (133_582, 43_234),
+    "metaqa/kb_ids/train.txt.gz": (133_582, 43_234),
+    "pathquestion/2H-kb.txt": (1_211, 1_056),
+    "pathquestion/3H-kb.txt": (2_839, 1_836),
+    "lp_fb15k237/FB15k-237.tar.gz#train.txt": (272_115, 0),
+    "lp_fb15k237/FB15k-237.tar.gz#valid.txt": (17_535, 0),
+    "lp_fb15k237/FB15k-237.tar.gz#test.txt": (20_466, 0),
+    "lp_wn18rr/WN18RR.tar.gz#train.txt": (86_835, 0),
+    "lp_wn18rr/WN18RR.tar.gz#valid.txt": (3_034, 0),
+    "lp_wn18rr/WN18RR.tar.gz#test.txt": (3_134, 0),
+    "lp_umls/train.txt": (5_216, 135),
+    "lp_umls/valid.txt": (652, 0),
+    "lp_umls/test.txt": (661, 0),
+    "lp_kinship/train.txt": (8_544, 104),
+    "lp_kinship/valid.txt": (1_068, 0),
+    "lp_kinship/test.txt": (1_074, 0),
+    "lp_nations/train.txt": (1_592, 14),
+    "lp_nations/valid.txt": (199, 0),
+    "lp_nations/test.txt": (201, 0),
+    "zh_person_relations/rel_data.txt.gz": (35_996, 10_955),
+    "../corpora/wikimovies_plots/clean_wiki-entities_kb_doc.txt.gz": (17_341, 0),
+}
+"""Files that a graph imports, with their facts and (0: not stated) their entities."""
+COLUMNS = {"zh_person_relations/rel_data.txt.gz": ("subject", "object", "relation", "number")}
+LINES = {
+    "corpora/wikitext2/test.txt.gz": 4_358,
+    "corpora/wikitext2/valid.txt.gz": 3_760,
+    "corpora/abc_news/rural.txt.gz": 0,
+    "corpora/abc_news/science.txt.gz": 0,  # with a byte of Latin-1
+}
+"""Plain texts, with their lines (0: not stated)."""
+ASIDE: Mapping[str, str] = {
+    **dict.fromkeys(("SOURCES.md", "README", "README.md", "README.txt", "readme.txt", "NOTE.txt"), "a note"),
+    **dict.fromkeys(("LICENSE", "LICENSE.txt", "DATALICENSE", "LICENSE-metaqa.txt", "cs224n_LICENSE"), "a licence"),
+    **dict.fromkeys(("classes.txt", "class.txt", "rel_dict.json", "rel_info.json", "schema.json"), "names of labels"),
+    **dict.fromkeys(("categories.json", "domains.json", "label_index2en2zh.json"), "names of labels"),
+    **dict.fromkeys(("intent_labels.txt", "slot_labels.txt", "conll04_types.json"), "names of labels"),
+    **dict.fromkeys(("ontology21.json", "rel_type.txt", "relations.dict", "relation2text.txt"), "names of relations"),
+    **dict.fromkeys(("entities.dict.gz", "entity2text.txt", "person2id.txt"), "names of entities"),
+    **{f"qa_{part}_qtype.txt": "kinds of the questions beside it" for part in ("dev", "test")},
+    "TEST_FILE.txt": "the sentences of TEST_FILE_FULL.TXT without their relations",
+    "TEST_FILE_KEY.TXT": "the relations of TEST_FILE_FULL.TXT without their sentences",
+    "nlpcc-iccpol-2016.kbqa.kb.sample": "begins and ends within a sign",
+}
+"""Files that no reader is for, by their names, and why."""
+
+
+def facts(folder: Path) -> list[Row]:
+    """Return what graphs hold of the files of facts."""
+    rows = []
+    for name, (n, n_entities) in FACTS.items():
+        with KnowledgeGraph.load_file(folder / "kgqa" / name, columns=COLUMNS.get(name, COLUMNS_OF_TRIPLES)) as graph:
+            held = graph.summary()
+        rows.append(Row(f"{name.removeprefix('../')}: facts", held.evidence, "facts", n))
+        if n_entities:
+            rows.append(Row(f"{name.removeprefix('../')}: entities", held.nodes, "entities", n_entities))
+    return rows
+
+
+def texts(folder: Path) -> list[Row]:
+    """Return the lines of plain texts, and the documents of marked news."""
+    rows = [
+        Row(f"{name}: lines", sum(1 for _ in files.lines(folder / name)), "lines", n or None)
+        for name, n in LINES.items()
+    ]
+    news = sum(sum(1 for _ in data.read(folder / "corpora" / "ieer_newswire" / name, "enamex")) for name in NEWSWIRE)
+    return [*rows, Row("corpora/ieer_newswire: documents", news, "documents", 94)]
+
+
+def left_out(folder: Path) -> list[str]:
+    """Return the files below the folder that are neither read nor aside."""
+    named = {
+        *(expected.path.partition("#")[0] for expected in SETS),
+        *(str(Path("kgqa", name.partition("#")[0])).replace("kgqa/../", "") for name in FACTS),
+        *LINES,
+        *(f"corpora/ieer_newswire/{name}" for name in NEWSWIRE),
+    }
+    there = (str(file.relative_to(folder)) for file in sorted(folder.rglob("*")) if file.is_file())
+    return [
+        path
+        for path in there
+        if Path(path).name not in ASIDE
+        and not {path, path.removesuffix(".gz")} & named
+        and not any(str(parent) in named for parent in Path(path).parents)
+    ]
+
+
 def rows_of(expected: Expected, documents: list[Document]) -> list[Row]:
     """Return a row for the number of examples and for each count."""
     found = {name: sum(count(d) for d in documents) for name, count in COUNTS.items()}
     found["labels"] = len({label.label for d in documents for label in d.labels.values()})
+    found["sentences"] = len({d.text for d in documents})
     found["intents"] = len({d.labels["slots"].label for d in documents if "slots" in d.labels})
     found["conversations"] = len({d.id.rpartition("-")[0] for d in documents})
     found["dialogues"] = len({str(d.metadata.get("conversation")).rpartition(" ")[0] for d in documents})
@@ -216,8 +356,6 @@ def main() -> None:
         if arguments.quick and "train" in expected.path.lower():
             continue
         path = arguments.data / expected.path
-        if not data.exists(path):
-            path = arguments.data / f"{expected.path}.gz"
         documents = [e.document for e in data.read(path, expected.format)]
         rows += rows_of(expected, documents)
         wrong += misplaced(documents)
@@ -230,10 +368,16 @@ def main() -> None:
         Row("spans that are not the text at their offsets", wrong, "spans", 0),
         Row("speed", round(n / seconds), "examples/s"),
     ]
+    if not arguments.quick:
+        rows += [*facts(arguments.data), *texts(arguments.data)]
+    rows.append(Row("files that are neither read nor aside", len(unread := left_out(arguments.data)), "files", 0))
     show("Data sets as read", rows)
     differing = [row for row in rows if row.goal is not None and row.value != row.goal]
     if not arguments.quick:
-        write("readers", rows, f"{len(SETS)} files or parts, against the sizes that their sources state")
+        n_files = len(SETS) + len(FACTS) + len(LINES) + len(NEWSWIRE)
+        write("readers", rows, f"{n_files} files or parts, against the sizes that their sources state")
+    if unread:
+        sys.stderr.write("".join(f"{path} is neither read nor aside\n" for path in unread))
     if differing:
         sys.exit("\n".join(f"{row.name}: read {row.value}, stated {row.goal}" for row in differing))
 

@@ -42,6 +42,9 @@ _ASCII: Final = bytes(range(128))
 _FOREIGN: Final = re.compile(r"[^\0-\x7f]")
 _LONE: Final = re.compile(r"(?<=[A-Za-z])[^\0-\x7f](?![^\0-\x7f])|(?<![^\0-\x7f])[^\0-\x7f](?=[A-Za-z])")
 """A sign beyond ASCII within a word: an accented letter, whatever it would be in two bytes."""
+_ADJACENT: Final = re.compile(r"[^\0-\x7f]{2}")
+_SPARSE: Final = 25
+"""In so many signs of a text with one beyond ASCII each, and never two together, those are no East Asian writing."""
 _HANZI: Final = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里好很去看用多没"
     "家天小学想吃么吗什都还点起差评這個們來為國說時會對於著過發後裡沒學嗎麼還點評請請"
@@ -197,7 +200,7 @@ def _two_bytes(sample: bytes) -> str:
     for encoding, frequent in _FREQUENT.items():
         text = decoded(sample, encoding)
         signs = _FOREIGN.findall(text) if text else []
-        if not text or not signs:
+        if not text or not signs or (len(text) > _SPARSE * len(signs) and not _ADJACENT.search(text)):
             continue
         everyday = _everyday() if encoding != "gb18030" else _everyday() - _japanese()
         common = sum(sign in everyday for sign in signs) - sum(sign in everyday for sign in _LONE.findall(text))

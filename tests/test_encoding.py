@@ -216,3 +216,11 @@ def test_a_file_of_several_encodings_or_none_is_refused_with_its_line(content, l
     path.write_bytes(content)
     with pytest.raises(DataError, match=rf"mixed, line {line}: .*; convert the whole file to UTF-8"):
         read(path)
+
+
+def test_a_rare_sign_among_latin_letters_is_no_chinese(tmp_path):
+    path = tmp_path / "kiln.txt"
+    text = "The clay was fired at 460°C for two hours, and then left to cool overnight in the kiln.\n" * 3
+    path.write_bytes(text.encode("cp1252"))
+    assert "".join(f"{line}\n" for _, line in files.lines(path)) == text
+    assert files.encoding_of(path) == "cp1252"

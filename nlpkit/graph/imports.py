@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
 import networkx as nx
@@ -22,44 +24,59 @@ from nlpkit.graph.store import Store
 
 _GRAPHS = (".json", ".graphml")
 _TRIPLES = (".tsv", ".txt", ".csv", "")
+COLUMNS = ("subject", "relation", "object")
+_SEPARATORS, _LAST = ("\t", "###", "|||"), "|"
+_Triple = tuple[int, str, tuple[str, str, str]]
+"""Where its line begins, the line, and what it says."""
 _SAME_NAME = "same name as in the imported file"
 
 
-def load_file(store: Store, source: str | Path) -> bool:
-    """Add a file of triples (TSV, or with "|" between), a node-link JSON or a GraphML file; each also with .gz.
+def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS) -> bool:
+    """Add a file of triples, a node-link JSON or a GraphML file; each also with .gz, or as FILE.tar.gz#NAME in a tar.
 
-    All in one transaction. Names are exact: a node is taken for one that the store has if name and type are
-    the same (of a triple, which knows no types: if the name is), and into an empty store nodes keep their ids.
-    Attributes of nodes and edges that nlpkit does not know are left out.
+    Between the columns of triples stands a tab, "###", "|||" or "|", as the first line has it. All in one transaction.
+    Names are exact: a node is taken for one that the store has if name and type are the same (of a triple, which knows
+    no types: if the name is), and into an empty store nodes keep their ids. Attributes of nodes and edges that nlpkit
+    does not know are left out.
+
+    Args:
+        store: where to.
+        source: the file.
+        columns: what the columns of triples are; others than `COLUMNS` are left out.
 
     Returns:
         False if the same file, unchanged, is in the store already.
 
     Raises:
-        InputError: the file is missing or of another kind.
+        InputError: the file is missing or of another kind, or a column is.
         DataError: a line or part of it is broken; nothing is added.
         StoreError: no room left; the store is as it was before.
 
     """
-    path = Path(source)
-    kind = ending(path)
+    if missing := [name for name in COLUMNS if columns.count(name) != 1]:
+        raise InputError(
+            f"the columns {', '.join(columns)} have not one {missing[0]!r}; name {', '.join(COLUMNS)} once"
+        )
+    archive, _, member = str(source).rpartition("#")
+    path, member = (Path(archive), member) if archive and not Path(source).exists() else (Path(source), "")
+    name, kind = f"{path.name}#{member}" if member else path.name, ending(Path(member or path))
     if kind not in (*_GRAPHS, *_TRIPLES):
         raise InputError(f"{str(path)!r}: no format ends in {kind!r}; known: .tsv, .txt, .json, .graphml, also .gz")
     try:
         digest = _digest(path)
         with store.writing():
-            if store.hash_of(path.name) == digest:
+            if store.hash_of(name) == digest:
                 return False
-            graph = _graph(path, kind) if kind in _GRAPHS else None
+            graph = _graph(path, member, kind) if kind in _GRAPHS else None
             with store.transaction():
                 ledger = Ledger(store)
-                document = ledger.open_document(path.name, "import", digest, path.stat().st_size, {})
+                document = ledger.open_document(name, "import", digest, path.stat().st_size, {})
                 if graph is None:
-                    _load_triples(ledger, document, path)
+                    _load_triples(ledger, document, _triples(_lines(path, member), str(source), columns))
                 else:
                     _load_graph(ledger, document, graph)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise DataError(f"{str(path)!r} is no whole .gz file: {e}; get or write it again") from e
+    except (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError) as e:
+        raise DataError(f"{str(path)!r} is no whole .gz or .tar file: {e}; get or write it again") from e
     except OSError as e:
         raise InputError(f"cannot read {str(path)!r}: {e.strerror}; give a file that can be read") from e
     return True
@@ -70,8 +87,23 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+@contextmanager
+def _opened(path: Path, member: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    if member:
+        with tarfile.open(path) as archive:
+            there = [held.name for held in archive.getmembers() if held.isfile()]
+            if member not in there:
+                raise InputError(f"{path} holds no file {member!r}; it holds: {', '.join(there)}")
+            file = archive.extractfile(member)
+            assert file is not None
+            yield file
+    else:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as plain:
+            yield plain
+
+
+def _lines(path: Path, member: str) -> Iterator[bytes]:
+    with _opened(path, member) as file:
         yield from file
 
 
@@ -125,12 +157,12 @@ def _same_name(store: Store, name: str, type_: str | None = None) -> int | None:
     return None
 
 
-def _load_triples(ledger: Ledger, document: int, path: Path) -> None:
+def _load_triples(ledger: Ledger, document: int, triples: Iterator[_Triple]) -> None:
     names = _Names(ledger, document)
     relations: dict[str, int] = {}
 
     def evidence() -> Iterator[NewEvidence]:
-        for start, line, (subject, relation, object_) in _triples(path):
+        for start, line, (subject, relation, object_) in triples:
             if relation not in relations:
                 relations[relation] = ledger.relation(relation, None)
             row = relations[relation]
@@ -140,35 +172,36 @@ def _load_triples(ledger: Ledger, document: int, path: Path) -> None:
     names.close()
 
 
-def _triples(path: Path) -> Iterator[tuple[int, str, tuple[str, str, str]]]:
+def _triples(lines: Iterable[bytes], place: str, columns: Sequence[str]) -> Iterator[_Triple]:
     """Read triples, each with its line and the offset of that in characters; the first line tells what separates."""
+    subject, relation, object_ = (columns.index(name) for name in COLUMNS)
     separator = ""
     start = offset = 0
-    for number, raw in enumerate(_lines(path), 1):
-        text = decoded(raw, f"{path}, line {number}", offset)
+    for number, raw in enumerate(lines, 1):
+        text = decoded(raw, f"{place}, line {number}", offset)
         offset += len(raw)
         line = text.rstrip("\r\n")
         if line.strip():
-            separator = separator or ("\t" if "\t" in line else "|")
+            separator = separator or next(mark for mark in (*_SEPARATORS, _LAST) if mark in line or mark == _LAST)
             fields = [field.strip() for field in line.split(separator)]
-            if len(fields) != 3 or not all(fields):
+            if len(fields) != len(columns) or not all(fields[k] for k in (subject, relation, object_)):
                 raise DataError(
-                    f"{path}, line {number}: wants subject, relation, object with {separator!r} between, as the first "
+                    f"{place}, line {number}: wants {', '.join(columns)} with {separator!r} between, as the first "
                     f"line has it; got {line[:80]!r}"
                 )
-            yield start, line, (fields[0], fields[1], fields[2])
+            yield start, line, (fields[subject], fields[relation], fields[object_])
         start += len(text)
 
 
 # Graphs
 
 
-def _graph(path: Path, kind: str) -> nx.MultiDiGraph:
+def _graph(path: Path, member: str, kind: str) -> nx.MultiDiGraph:
     try:
         if kind == ".graphml":
-            with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            with _opened(path, member) as file:
                 return _restored(nx.read_graphml(file, force_multigraph=True))
-        data = json.loads(decoded(b"".join(_lines(path)), str(path)))
+        data = json.loads(decoded(b"".join(_lines(path, member)), str(path)))
         edges = "links" if isinstance(data, dict) and "links" in data else "edges"
         return nx.MultiDiGraph(nx.node_link_graph(data, directed=True, multigraph=True, edges=edges))
     except (ParseError, ValueError, KeyError, TypeError, AttributeError, RecursionError, nx.NetworkXError) as e:

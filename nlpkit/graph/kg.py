@@ -78,8 +78,16 @@ class KnowledgeGraph:
         return graph
 
     @classmethod
-    def load_file(cls, source: str | Path, path: str | Path | None = None, kit: Extractor | None = None) -> Self:
+    def load_file(
+        cls,
+        source: str | Path,
+        path: str | Path | None = None,
+        kit: Extractor | None = None,
+        columns: Sequence[str] = imports.COLUMNS,
+    ) -> Self:
         """Add a file of triples (.tsv, .txt), a node-link .json or a .graphml file to a graph, made if need be.
+
+        `columns` says what the columns of triples are, where they are others (see `imports.load_file`).
 
         Raises:
             InputError: the file is missing, broken or of another kind; the graph is as it was before.
@@ -87,7 +95,7 @@ class KnowledgeGraph:
         """
         graph, new = cls._made(path, kit)
         try:
-            imports.load_file(graph.store, source)
+            imports.load_file(graph.store, source, columns)
         except BaseException:
             graph._abandon(new)
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,45 @@ def test_triples_of_others(tmp_path: Path, zipped: bool) -> None:
         assert graph.store.count("entity") == graph.store.count("fact") == 0
 
 
+@pytest.mark.parametrize(
+    ("raw", "columns"),
+    [
+        ("Ann###Bo###knows###2\nBo###Cy###likes###1\n", "subject,object,relation,number"),
+        ("Ann ||| knows ||| Bo\nBo ||| likes ||| Cy\n", "subject,relation,object"),
+        ("knows\tBo\tAnn\nlikes\tCy\tBo\n", "relation,object,subject"),
+    ],
+)
+def test_columns_of_triples_in_another_order(tmp_path: Path, raw: str, columns: str) -> None:
+    (tmp_path / "kb.txt").write_text(raw)
+    with KnowledgeGraph.load_file(tmp_path / "kb.txt", columns=columns.split(",")) as graph:
+        name = {node.id: node.name for node in graph.nodes()}
+        said = {(name[f.subject], f.relation, name[f.object]) for f in graph.facts()}
+    assert said == {("Ann", "knows", "Bo"), ("Bo", "likes", "Cy")}
+
+
+@pytest.mark.parametrize("columns", ["subject,relation", "subject,relation,object,object", "a,b,c"])
+def test_columns_that_cannot_be(tmp_path: Path, columns: str) -> None:
+    (tmp_path / "kb.txt").write_text("a\tb\tc\n")
+    with pytest.raises(InputError, match=r"have not one '.*'; name subject, relation, object once"):
+        KnowledgeGraph.load_file(tmp_path / "kb.txt", tmp_path / "g.kg", columns=columns.split(","))
+    assert not (tmp_path / "g.kg").exists()
+
+
+def test_triples_in_a_tar(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("Ann\tknows\tBo\n")
+    path = tmp_path / "kb.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(tmp_path / "train.txt", "train.txt")
+    with KnowledgeGraph.load_file(f"{path}#train.txt") as graph:
+        assert graph.store.relations() == {"knows": 1}
+        assert list(graph.documents()) == ["kb.tar.gz#train.txt"]
+    with pytest.raises(InputError, match=r"holds no file 'test.txt'; it holds: train.txt"):
+        KnowledgeGraph.load_file(f"{path}#test.txt")
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(DataError, match=r"no whole \.gz or \.tar file"):
+        KnowledgeGraph.load_file(f"{path}#train.txt")
+
+
 def test_triples_join_what_is_there(graph: KnowledgeGraph, tmp_path: Path) -> None:
     path = tmp_path / "more.tsv"
     path.write_text("Marie Curie\taward received\tNobel Prize\n")
@@ -132,7 +172,7 @@ def test_a_graph_made_elsewhere(tmp_path: Path) -> None:
         ("a.json", b"{", "node-link"),
         ("a.json", b'{"nodes": []}', "node-link"),
         ("a.graphml", b"<graphml", "GraphML"),
-        ("a.tsv.gz", b"no gzip", "gz file"),
+        ("a.tsv.gz", b"no gzip", r"no whole \.gz"),
         ("a.doc", b"", r"known: \.tsv"),
     ],
 )

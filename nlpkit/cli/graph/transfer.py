@@ -22,12 +22,15 @@ def export(
 
 
 def import_(
-    file: Path = typer.Argument(help="From where: .json (node-link), .graphml or .tsv (triples), also .gz."),
+    file: Path = typer.Argument(
+        help="From where: .json (node-link), .graphml or .tsv (triples), also .gz; FILE.tar.gz#NAME."
+    ),
     out: Path = typer.Option(..., "--out", "-o", help="The graph's file to make."),
+    columns: str = typer.Option("subject,relation,object", help="What the columns of triples are, in their order."),
 ) -> None:
     """Make a graph of node-link JSON, GraphML or TSV triples."""
     from nlpkit.graph.kg import KnowledgeGraph
 
-    with KnowledgeGraph.load_file(file, out) as graph:
+    with KnowledgeGraph.load_file(file, out, columns=columns.split(",")) as graph:
         summary = graph.summary()
     show(f"{out}: {summary.nodes} entities, {summary.facts} facts")
