@@ -106,6 +106,10 @@ SHOWN = {
             "social media names (WNUT17) on SmolLM2, top 10 layers, strict F1",
         ),
     ),
+    "fewshot": (
+        ("all: points of accuracy above setfit", "8 and 16 examples a label: points of accuracy above SetFit, mean"),
+        ("all: time of setfit against nlpkit", "the same: SetFit's training time against ours"),
+    ),
     "one_pass": (
         (
             "passages: 4 tasks, 1 adapter, against 4 merged models in sorted batches",

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from statistics import mean
@@ -166,8 +166,8 @@ def fill(names: Sequence[str], seeds: int, arguments: argparse.Namespace) -> Non
     """Measure the cells that are not there yet, as long as the budget lasts."""
     began = time.monotonic()
     cells = [(name, k, seed) for seed in range(seeds) for k in arguments.shots for name in names]
-    sides = arguments.sides.split(",")
-    todo = [(which, *cell) for cell in cells for which in sides if which not in kept(path_of(*cell))]
+    asked = arguments.sides.split(",")
+    todo = [(which, *cell) for cell in cells for which in asked if which not in kept(path_of(*cell))]
     for number, (which, name, k, seed) in enumerate(todo):
         if time.monotonic() - began > arguments.budget:
             sys.stderr.write(f"{len(todo) - number} runs are left; start it again\n")
@@ -204,24 +204,36 @@ def kept(path: Path) -> dict[str, Any]:
 
 
 def found(name: str, shots: int) -> list[dict[str, Any]]:
-    """Return the cells of which all sides are measured."""
+    """Return the cells of which ours and SetFit's side are measured."""
     cells = map(kept, sorted(CELLS.glob(f"{name}.{shots}.*.json")))
-    return [cell for cell in cells if all(which in cell for which in SIDES)]
+    return [cell for cell in cells if {"nlpkit", "setfit"} <= cell.keys()]
+
+
+def sides(cells: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the sides that are measured in each of some cells."""
+    return [which for which in SIDES if all(which in cell for cell in cells)]
 
 
 def rows() -> list[Row]:
     """Return means over seeds, and SetFit's processor time as a multiple of ours."""
-    made = []
+    made: list[Row] = []
+    every: list[dict[str, Any]] = []
     for name, own in SETS.items():
         for shots in SHOTS:
             if not (cells := found(name, shots)):
                 continue
+            every += cells
             what = f"{own.title}, {shots} a label, seeds: {len(cells)}"
-            for which in SIDES:
+            for which in sides(cells):
                 made.append(of_seeds(f"{what}: {which}, accuracy", [c[which]["accuracy"] for c in cells]))
                 made.append(Row(f"{what}: {which}, training", round(_seconds(cells, which), 1), "CPU s"))
             times = round(_seconds(cells, "setfit") / _seconds(cells, "nlpkit"), 2)
             made.append(Row(f"{what}: time of setfit against nlpkit", times, "x", 1.0))
+    if every:
+        above = [100 * (c["nlpkit"]["accuracy"] - c["setfit"]["accuracy"]) for c in every]
+        made.append(replace(of_seeds("all: points of accuracy above setfit", above, "points"), goal=0.0))
+        times = round(_seconds(every, "setfit") / _seconds(every, "nlpkit"), 2)
+        made.append(Row("all: time of setfit against nlpkit", times, "x", 1.0))
     return made
 
 
@@ -238,8 +250,9 @@ def table() -> str:
     for name, own in SETS.items():
         for shots in SHOTS:
             if cells := found(name, shots):
-                shown = [plus_minus([c[which]["accuracy"] for c in cells]) for which in SIDES]
-                spent = " / ".join(f"{_seconds(cells, which):,.0f}" for which in SIDES)
+                there = sides(cells)
+                shown = [plus_minus([c[which]["accuracy"] for c in cells]) if which in there else "" for which in SIDES]
+                spent = " / ".join(f"{_seconds(cells, which):,.0f}" if which in there else "" for which in SIDES)
                 lines.append(f"| {own.title} | {shots} | {len(cells)} | {' | '.join([*shown, spent])} |")
     return "\n".join(lines) + "\n"
 
