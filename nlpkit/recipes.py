@@ -123,10 +123,10 @@ class TrainingSpec:
     for languages): 1 takes them as large as they are, more evens them out. `bf16` lets the backbone compute in
     bfloat16 while it is trained, on processors that have it (see nlpkit.quick.rounded). A step takes as many batches as
     hold `step_tokens` (at least one), their gradients added up: large steps in little memory. Training ends early when
-    the scores on dev have not risen for `patience` epochs; 0 waits to the end. With `contrast`,
-    for classification from few examples, the adapter is tuned by contrast (see nlpkit.contrastive); otherwise heads
-    learn by their own loss. The adapter written is the best on dev; `keep_last` writes that of the last step too, in
-    its folder `last`.
+    the scores on dev have not risen for `patience` epochs; 0 waits to the end. With `contrast`, for
+    classification from few examples, the adapter is tuned by contrast (see nlpkit.contrastive); otherwise heads learn
+    by their own loss. The adapter written is the best on dev; `keep_last` writes that of the last step too, in its
+    folder `last`.
     """
 
     epochs: Annotated[int, _POSITIVE] = 10

@@ -25,7 +25,7 @@ from nlpkit.graph.store import Store
 _GRAPHS = (".json", ".graphml")
 _TRIPLES = (".tsv", ".txt", ".csv", "")
 COLUMNS = ("subject", "relation", "object")
-_SEPARATORS, _LAST = ("\t", "###", "|||"), "|"
+_SEPARATORS = ("\t", "###", "|||")
 _Triple = tuple[int, str, tuple[str, str, str]]
 """Where its line begins, the line, and what it says."""
 _SAME_NAME = "same name as in the imported file"
@@ -182,7 +182,7 @@ def _triples(lines: Iterable[bytes], place: str, columns: Sequence[str]) -> Iter
         offset += len(raw)
         line = text.rstrip("\r\n")
         if line.strip():
-            separator = separator or next(mark for mark in (*_SEPARATORS, _LAST) if mark in line or mark == _LAST)
+            separator = separator or next((mark for mark in _SEPARATORS if mark in line), "|")
             fields = [field.strip() for field in line.split(separator)]
             if len(fields) != len(columns) or not all(fields[k] for k in (subject, relation, object_)):
                 raise DataError(
