@@ -1,10 +1,12 @@
-"""What a step does to the parameters: the optimiser, its learning rate, and the sum of several gradients."""
+"""What a step does to the parameters: the optimiser, its learning rate, and the sum of several processes' gradients."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 import torch
+from accelerate import PartialState
 from accelerate.utils import reduce
 from torch import Tensor, nn
 
@@ -35,6 +37,16 @@ def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, warmup: fl
     share = min((step + 1) / warm, (steps - step) / max(1, steps - warm))
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * share
+
+
+def processes() -> PartialState:
+    """Return what this process is among those that train together, alone where nobody launched others.
+
+    accelerate joins processes on processors only where told to, and Apple's accelerator has nothing that joins them.
+    """
+    device = torch.accelerator.current_accelerator(check_available=True)
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return PartialState(cpu=several and (device is None or device.type == "mps"))
 
 
 def added_up(parameters: Iterable[nn.Parameter], loss: Tensor, device: torch.device) -> Tensor:

@@ -18,7 +18,6 @@ from itertools import chain, islice
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from torch import Tensor, nn
 
 from nlpkit import checkpoint, recipes, runstate
@@ -31,7 +30,7 @@ from nlpkit.objectives import Heads, Objective
 from nlpkit.quick import products
 from nlpkit.recipes import Recipe
 from nlpkit.responses import Responses
-from nlpkit.steps import OF_ADAPTER, adamw, added_up, set_rate
+from nlpkit.steps import OF_ADAPTER, adamw, added_up, processes, set_rate
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
 
@@ -109,7 +108,7 @@ class Run:
         self.state_folder = out / ".training"
         spec = recipe.training
         torch.manual_seed(spec.seed)
-        self.processes = PartialState()
+        self.processes = processes()
         backbone = Backbone.from_pretrained(recipe.backbone, sha256=recipe.backbone_sha256)
         self.adapted = Adapted(backbone.to(self.processes.device))
         self.adapted.add(ADAPTER, recipe.adapter)
@@ -301,6 +300,7 @@ class Run:
         With `training.keep_last` the state of the last step is an adapter too, in the folder `last` within it; it is
         calibrated and scored on dev alone.
         """
+        self.processes.wait_for_everyone()  # What the first one saves, all take up.
         last = self.out.with_name(f".{self.out.name}.last")
         if self.recipe.training.keep_last:
             self._write("last", last, test=False)

@@ -15,6 +15,7 @@ from samples import EXAMPLES
 
 import nlpkit
 from nlpkit import checkpoint, data, quick, recipes, training
+from nlpkit.objectives import Heads
 
 TABLE = {
     "title": "People and places",
@@ -33,6 +34,15 @@ import nlpkit
 from nlpkit import recipes
 recipe = recipes.from_dict(json.loads(sys.argv[1]), name="ner/sample")
 nlpkit.train(recipe, data=sys.argv[2], out=sys.argv[3], progress=lambda p: print(f"{p.step}\\n", end="", flush=True))
+"""
+COUNTED = """
+from nlpkit.objectives import Heads
+loss, batches = Heads.loss, []
+Heads.loss = lambda *given: batches.append(1) or loss(*given)
+"""
+SHARED = """
+import os
+print(f"batches {os.environ['RANK']} {len(batches)}\\n", end="", flush=True)
 """
 
 
@@ -98,16 +108,24 @@ def test_a_killed_run_ends_as_an_unbroken_one(folder, tmp_path):
 @pytest.mark.slow
 def test_processes_share_the_batches_of_a_step(folder, tmp_path, monkeypatch):
     recipe = replace(RECIPE, training=replace(RECIPE.training, epochs=3, step_tokens=128))
+    counted, loss = [], Heads.loss
+    monkeypatch.setattr(Heads, "loss", lambda *given: counted.append(1) or loss(*given))
     nlpkit.train(recipe, data=folder, out=tmp_path / "one")
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(f"{COUNTED}{SCRIPT}{SHARED}")
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     process = begin(recipe, folder, tmp_path / "two", command=[sys.executable, *launch])
     output, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    steps = [int(line) for line in output.split()]
+    said = [line.split() for line in output.splitlines()]
+    steps = [int(line[0]) for line in said if len(line) == 1]
     assert sorted(steps) == sorted(2 * [*range(1, max(steps) + 1)])
+    # Each batch is learnt from by one of them.
+    learnt = {rank: int(batches) for rank, batches in (line[1:] for line in said if line[0] == "batches")}
+    assert learnt.keys() == {"0", "1"}
+    assert min(learnt.values()) > 0
+    assert sum(learnt.values()) == len(counted)
     one, two = (load_file(tmp_path / name / "head.safetensors") for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=2e-3) for name in one)
     assert checkpoint.account(tmp_path / "two")["scores"] == checkpoint.account(tmp_path / "one")["scores"]
