@@ -11,6 +11,7 @@ from nlpkit.data import home, whole
 from nlpkit.drafting import draft
 from nlpkit.evaluation import evaluate
 from nlpkit.recipes import DataSpec, Recipe
+from nlpkit.steps import processes
 from nlpkit.training import Progress, train
 
 _SLOWER = 0.3
@@ -58,6 +59,8 @@ def go_on(
     spec = replace(new.data, replay=str(whole(replay)) if replay else None, replay_share=share)
     recipe = _slower(before, new, spec, Path(data).name, str(folder))
     path = train(recipe, data=home(data), out=out, progress=progress, resume=resume)
+    if not processes().is_main_process:
+        return path
     reports = {"old": old, "new": test}
     continued = {
         name: {"before": evaluate(folder, data=file).scores, "after": evaluate(path, data=file).scores}

@@ -2,8 +2,9 @@
 
 The trained parameters, the optimiser and the step go to disk at intervals: a run that was stopped, or killed, goes on
 where it was, and randomness is drawn anew from (seed, step), so that it ends as an unbroken run would. Several
-processes (`accelerate launch`) share the batches of each step and add up their gradients: what is learnt does not
-depend on how many they are, but for the order of sums. Which device the backbone is on is accelerate's choice.
+processes (`accelerate launch`, `torchrun`) share the batches of each step and add up their gradients: what is learnt
+does not depend on how many they are, but for the order of sums, as long as a step has a batch for each; else it gets as
+many. Which device the backbone is on is accelerate's choice.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from nlpkit.backbone import Backbone
 from nlpkit.data.splits import split
 from nlpkit.errors import InputError, MissingExtraError
 from nlpkit.recipes import Recipe
+from nlpkit.steps import processes
 from nlpkit.text import Window
 from nlpkit.training import Progress, Run, train
 
@@ -77,7 +78,8 @@ def tune(
         The folder `out`.
 
     Raises:
-        InputError: there is nothing to choose on, or not one trial came to a score within its time.
+        InputError: there is nothing to choose on, not one trial came to a score within its time, or several processes
+            were launched, whose trials would end at different times.
         MissingExtraError: optuna is not installed.
 
     """
@@ -85,6 +87,11 @@ def tune(
         raise MissingExtraError("optuna", "tuning")
     if not (recipe.data.dev or recipe.data.hold_out):
         raise InputError(f"{recipe.name} names no dev file and holds nothing out, so nothing can be chosen; name one")
+    if (several := processes().num_processes) > 1:
+        raise InputError(
+            f"trials within a time need one process, not {several}; choose the settings in one, "
+            "write them into a recipe, and launch the training of that"
+        )
     ends = time.monotonic() + seconds
     search = _Search(recipe, Path(data), Path(out), seconds * _SEARCHING * _LONGEST, tell)
     _search(search, seconds * _SEARCHING, recipe.training.seed)

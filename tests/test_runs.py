@@ -131,6 +131,20 @@ def test_processes_share_the_batches_of_a_step(folder, tmp_path, monkeypatch):
     assert checkpoint.account(tmp_path / "two")["scores"] == checkpoint.account(tmp_path / "one")["scores"]
 
 
+@pytest.mark.slow
+def test_the_first_of_several_processes_speaks_for_all(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    asked = ["train", "--data", folder / "train.conll", "--out", tmp_path / "out", "--backbone", "fake"]
+    done = subprocess.run([*launch, "-m", "nlpkit", *asked], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(tmp_path / "out")]
+    assert done.stderr.count("training ner/") == 1
+    assert checkpoint.account(tmp_path / "out")["training"]["history"]
+    assert not (tmp_path / "out" / ".training").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
 def test_a_step_of_several_batches_is_the_step_of_one_large_batch(folder, tmp_path, monkeypatch):
     """With all windows of one length, nothing but the order of sums differs."""
     text = "Ann Lee was born in Rome ."

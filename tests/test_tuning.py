@@ -1,6 +1,7 @@
 """Settings chosen by trials within a time."""
 
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 from samples import EXAMPLES
@@ -58,6 +59,13 @@ def test_without_a_score_nothing_is_chosen(folder):
     bare = recipes.from_dict({**TABLE, "data": {"format": "sample", "train": "train"}}, name="ner/sample")
     with pytest.raises(InputError, match="names no dev file and holds nothing out"):
         tune(bare, data=folder, out=folder / "out", seconds=10)
+
+
+def test_several_processes_are_refused(folder, monkeypatch):
+    monkeypatch.setattr("nlpkit.tuning.processes", lambda: SimpleNamespace(num_processes=2))
+    with pytest.raises(InputError, match="need one process, not 2; choose the settings in one"):
+        tune(recipes.from_dict(TABLE, name="ner/sample"), data=folder, out=folder / "out", seconds=10)
+    assert [p.name for p in folder.iterdir()] == ["train"]
 
 
 @pytest.mark.parametrize(("said", "meant"), [("90s", 90), ("15m", 900), ("1.5h", 5400)])

@@ -24,7 +24,9 @@ def further(
     """Train an adapter further on new data, and say what it lost on the old."""
     from nlpkit import checkpoint
     from nlpkit.continuing import go_on
+    from nlpkit.steps import processes
 
+    first = processes().is_main_process
     with Bar(adapter, "steps") as bar:
         path = go_on(
             adapter,
@@ -35,8 +37,10 @@ def further(
             replay=replay,
             share=share,
             old=old,
-            progress=teller(bar),
+            progress=teller(bar) if first else None,
         )
+    if not first:
+        return
     drawn(path)
     if replay is None:
         note("nothing of the old data was learnt again; --replay FILE keeps more of what the adapter knew")

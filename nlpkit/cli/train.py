@@ -44,6 +44,7 @@ def train(
     from nlpkit import curves, recipes
     from nlpkit.data import home
     from nlpkit.drafting import draft
+    from nlpkit.steps import processes
     from nlpkit.tuning import tune
 
     folder = Path(data)
@@ -54,6 +55,10 @@ def train(
     else:
         folder = home(data)
         found = draft(data, kind=kind, dev=dev, test=test, backbone=backbone)
+    if not budget and not processes().is_main_process:
+        # Of several processes launched together, the first one speaks and draws.
+        nlpkit.train(found, data=folder, out=out, resume=not fresh)
+        return
     note(f"training {found.name}: {', '.join(found.heads)}, {found.training.epochs} epochs")
     log = curves.Log(tensorboard) if tensorboard else None
     with Bar(found.name, "steps") as bar:
