@@ -12,6 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+_UNFINISHED = ".tmp*"
+"""What safetensors names a file that it is writing; a run that is killed meanwhile leaves it."""
+
 
 def save(
     path: Path,
@@ -24,8 +27,10 @@ def save(
     tensors = {f"parameter/{n}": p.detach() for n, p in parameters.items()}
     for n, p in parameters.items():
         for key, value in (optimizer.state.get(p, {}) if optimizer else {}).items():
-            tensors[f"optimizer/{key}/{n}"] = value.detach().clone()
+            tensors[f"optimizer/{key}/{n}"] = value.detach()
     part = path.with_suffix(".part")
+    for left in path.parent.glob(_UNFINISHED):
+        left.unlink()
     save_file({k: t.contiguous() for k, t in tensors.items()}, part, metadata={"state": json.dumps(account)})
     part.replace(path)
 

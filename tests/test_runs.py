@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from samples import EXAMPLES
 
 import nlpkit
-from nlpkit import checkpoint, data, quick, recipes, training
+from nlpkit import checkpoint, data, quick, recipes, runstate, training
 from nlpkit.objectives import Heads
 
 TABLE = {
@@ -103,6 +103,14 @@ def test_a_killed_run_ends_as_an_unbroken_one(folder, tmp_path):
     assert same(tmp_path / "whole", tmp_path / "killed")
     one, other = (checkpoint.account(tmp_path / name)["training"]["history"] for name in ("whole", "killed"))
     assert one == other
+
+
+def test_what_a_killed_save_left_is_removed(tmp_path):
+    parameters = {"weight": torch.nn.Parameter(torch.ones(3))}
+    (tmp_path / ".tmpAbCd").write_bytes(b"half a state")
+    runstate.save(tmp_path / "last.safetensors", parameters, {"step": 4})
+    assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
+    assert runstate.account(tmp_path / "last.safetensors") == {"step": 4}
 
 
 @pytest.mark.slow
