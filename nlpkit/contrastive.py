@@ -92,25 +92,25 @@ class Contrast(Heads):
                 others = [w for w in alike if w is not window] or alike
                 yield others[int(torch.randint(len(others), ()))]
 
-    def dev_scores(self, model: Backbone) -> Scores:
+    def dev_scores(self, model: Backbone, trunks: Trunks | None) -> Scores:
         """Score the head that is solved for at this point on the documents to choose on."""
         if not self.sizes["dev"]:
             return {}
         tuned = [p.detach().clone() for p in self._tuned()]
         self._go_half_way()
         self._solve(model)
-        scores = super().dev_scores(model)
+        scores = super().dev_scores(model, trunks)
         with torch.no_grad():
             for parameter, value in zip(self._tuned(), tuned, strict=True):
                 parameter.copy_(value)
         return scores
 
-    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
+    def final_scores(self, model: Backbone, trunks: Trunks | None, *, test: bool) -> dict[str, Scores]:
         """Take the adapter back half way, solve for the head, calibrate it if there are documents to, and score it."""
         self._go_half_way()
         self._solve(model)
         if self.sizes["dev"]:
-            return super().final_scores(model, test=test)
+            return super().final_scores(model, trunks, test=test)
         self.head.calibration = None
         reported = tests(self.recipe.data, self.folder) if test else []
         return {"test": self._scores(model, self.heads, reported)} if reported else {}

@@ -73,6 +73,14 @@ class Job:
         return any(head.reads_attention for head in self.heads)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """The windows of some documents, cut once for several readings; `trunk` gives the states that some go on from."""
+
+    windows: Sequence[Window]
+    trunk: Callable[[Sequence[Window]], Trunk] | None = None
+
+
 def read(
     backbone: Backbone,
     heads: Sequence[Head],
@@ -93,14 +101,43 @@ def read(
         progress: called with the number of windows read after each batch.
 
     """
-    job = Job(None, heads, reading)
-    found = _Found(documents)
+    return read_apart(backbone, [(heads, documents)], reading, progress=progress)[0]
+
+
+def read_apart(
+    backbone: Backbone,
+    groups: Sequence[tuple[Sequence[Head], Sequence[Document]]],
+    reading: Reading,
+    *,
+    cut: Cut | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[list[Document]]:
+    """Read the same texts once for groups of heads that are given different things: gold chains, or none.
+
+    Args:
+        backbone: the model, with whatever adapter it has.
+        groups: heads in the order of their needs, and the documents for them; the texts are those of the first group.
+        reading: sizes of windows and batches.
+        cut: the windows of these texts, where they are there already.
+        progress: called with the number of windows read after each batch.
+
+    Returns:
+        The documents, for each group.
+
+    """
+    jobs = [Job(None, heads, reading) for heads, _ in groups]
+    found = [_Found(documents) for _, documents in groups]
+    cut = cut or Cut(windows_of(backbone, groups[0][1], reading))
+    attention = any(job.reads_attention for job in jobs)
     with torch.inference_mode():
-        for batch in token_budget(_cut(backbone, documents, reading), reading.batch_pieces):
-            found.decode(job, backbone.hidden(batch, attention=job.reads_attention), batch)
+        for batch in token_budget(cut.windows, reading.batch_pieces):
+            given = cut.trunk(batch) if cut.trunk else None
+            hidden = backbone.hidden(batch, attention=attention, given=given)
+            for job, parts in zip(jobs, found, strict=True):
+                parts.decode(job, hidden, batch)
             if progress:
                 progress(len(batch))
-    return found.merged([job] * len(documents))
+    return [parts.merged([job] * len(parts.documents)) for job, parts in zip(jobs, found, strict=True)]
 
 
 def read_together(adapted: Adapted, jobs: Sequence[Job], documents: Sequence[Document]) -> list[list[Document]]:
@@ -119,7 +156,7 @@ def read_together(adapted: Adapted, jobs: Sequence[Job], documents: Sequence[Doc
     apart = dict.fromkeys(range(len(documents)))
     for reading in readings:
         group = [n for n, job in enumerate(jobs) if job.reading == reading]
-        cut = _cut(adapted.backbone, [documents[n] for n in apart], reading, list(apart))
+        cut = windows_of(adapted.backbone, [documents[n] for n in apart], reading, list(apart))
         if reading is readings[0] and len(readings) > 1:
             counts = Counter(w.document for w in cut)
             alike = [w for w in cut if counts[w.document] == 1 and len(w) <= shortest]
@@ -163,7 +200,7 @@ def read_mixed(adapted: Adapted, jobs: Sequence[Job], documents: Sequence[Docume
     for n, (job, document) in enumerate(zip(jobs, documents, strict=True)):
         mixes = job.adapter is not None and adapted.mixes(job.adapter)
         into = mixing if mixes else apart.setdefault(job.adapter, [])
-        into.extend(_cut(adapted.backbone, [document], job.reading, [n]))
+        into.extend(windows_of(adapted.backbone, [document], job.reading, [n]))
     with torch.inference_mode():
         for batch in token_budget(mixing, BATCH_PIECES):
             # Rows of one adapter lie side by side, and within it those of one job.
@@ -188,7 +225,7 @@ def _decode_rows(found: _Found, jobs: Sequence[Job], hidden: Hidden, batch: Sequ
         found.decode(jobs[batch[chosen[0]].document], hidden.rows(chosen), [batch[row] for row in chosen])
 
 
-def _cut(
+def windows_of(
     backbone: Backbone, documents: Sequence[Document], reading: Reading, numbers: Sequence[int] | None = None
 ) -> list[Window]:
     """Return the windows of documents, which have these numbers."""

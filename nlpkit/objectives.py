@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from nlpkit.backbone import Backbone, Hidden
 from nlpkit.card import label_names
 from nlpkit.data.augmentation import augmented
 from nlpkit.data.splits import split, tests
-from nlpkit.engine import Reading
+from nlpkit.engine import Cut, Reading
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.heads import head_class, in_order
 from nlpkit.heads.base import Head, Worded, worth
@@ -56,6 +57,11 @@ class Objective(Protocol):
         """What is trained beside the adapter."""
         ...
 
+    @property
+    def dev_windows(self) -> Sequence[Window]:
+        """What is chosen on, as far as heads read it."""
+        ...
+
     def loss(self, model: Backbone, batch: Sequence[Window], trunks: Trunks | None) -> Tensor:
         """Return the loss of a batch of windows of one data set, a scalar; `trunks` holds where to go on from."""
         ...
@@ -64,15 +70,15 @@ class Objective(Protocol):
         """Return the ids of a batch's documents, for messages."""
         ...
 
-    def dev_scores(self, model: Backbone) -> Scores:
-        """Score the documents to choose on."""
+    def dev_scores(self, model: Backbone, trunks: Trunks | None) -> Scores:
+        """Score the documents to choose on; `trunks` holds where their windows go on from."""
         ...
 
     def merit(self, scores: Scores) -> float:
         """Return what a state is chosen by, from its dev scores: the more the better."""
         ...
 
-    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
+    def final_scores(self, model: Backbone, trunks: Trunks | None, *, test: bool) -> dict[str, Scores]:
         """Calibrate what was trained, and score it on the documents to choose on and, for `test`, those to report."""
         ...
 
@@ -102,6 +108,7 @@ class Heads:
         for module in self.modules:
             quicken(module)
         self.reading = Reading(spec.window, spec.window - spec.stride)
+        self._dev_windows = [engine.windows_of(adapted.backbone, dev, self.reading) for dev in self.dev_docs]
         draws = random.Random(spec.seed)
         self.windows: list[list[Window]] = []
         self.targets: dict[int, list[Any]] = {}
@@ -134,6 +141,11 @@ class Heads:
         return kept
 
     @property
+    def dev_windows(self) -> list[Window]:
+        """The windows of all dev documents."""
+        return [*chain(*self._dev_windows)]
+
+    @property
     def modules(self) -> list[nn.Module]:
         """The heads, as modules."""
         return [head for head in self.heads if isinstance(head, nn.Module)]
@@ -161,20 +173,28 @@ class Heads:
         """Return the ids of a batch's documents."""
         return sorted({self.train_docs[w.document].id for w in batch})
 
-    def dev_scores(self, model: Backbone) -> Scores:
+    def dev_scores(self, model: Backbone, trunks: Trunks | None) -> Scores:
         """Score each head on the dev documents, with what it needs given (no head pays for another's mistakes)."""
         scores: Scores = {}
-        for golds, learners in zip(self.dev_docs, self.learners, strict=True):
-            for head in (self.heads[n] for n in learners if golds):
-                found = engine.read(model, [head], [given_to(head, d) for d in golds], self.reading)
+        for number, (golds, learners) in enumerate(zip(self.dev_docs, self.learners, strict=True)):
+            if not golds:
+                continue
+            heads = [self.heads[n] for n in learners]
+            groups = [([head], [given_to(head, d) for d in golds]) for head in heads]
+            reads = engine.read_apart(model, groups, self.reading, cut=self._dev_cut(number, trunks))
+            for head, found in zip(heads, reads, strict=True):
                 scores |= {f"{head.kind}_{k}": v for k, v in head.score(found, golds).items()}
         return scores
+
+    def _dev_cut(self, number: int, trunks: Trunks | None) -> Cut:
+        """Return the windows of a data set's dev documents, and where they go on from."""
+        return Cut(self._dev_windows[number], trunks.of if trunks else None)
 
     def merit(self, scores: Scores) -> float:
         """Return the sum of what ends with "f1" or "accuracy"."""
         return sum(v for k, v in scores.items() if k.endswith("f1") or k.endswith("accuracy"))
 
-    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
+    def final_scores(self, model: Backbone, trunks: Trunks | None, *, test: bool) -> dict[str, Scores]:
         """Calibrate the heads on the dev documents (on those trained on where there are none), and score them.
 
         What was trained on is not scored: of a data set without dev documents there are no dev scores.
@@ -183,17 +203,25 @@ class Heads:
         for number, (spec, learners) in enumerate(zip(self.recipe.sets, self.learners, strict=True)):
             own = [d for n, d in zip(self._set_of, self.train_docs, strict=True) if n == number]
             golds, heads = self.dev_docs[number] or own, [self.heads[n] for n in learners]
+            cut = self._dev_cut(number, trunks) if self.dev_docs[number] else None
             for n, head in enumerate(heads):
-                first = heads[: n + 1]
-                head.calibrate(partial(engine.read, model, first, texts_of(golds, first), self.reading), golds)
+                head.calibrate(partial(self._read, model, heads[: n + 1], golds, cut), golds)
             if self.dev_docs[number]:
-                scores["dev"] = scores.get("dev", {}) | self._scores(model, heads, golds)
+                scores["dev"] = scores.get("dev", {}) | self._scores(model, heads, golds, cut)
             if test and (reported := tests(spec, self.folder)):
                 scores["test"] = scores.get("test", {}) | self._scores(model, heads, reported)
         return scores
 
-    def _scores(self, model: Backbone, heads: Sequence[Head], golds: Sequence[Document]) -> Scores:
-        return scores_of(read_to_score(model, heads, golds, self.reading, by_kind=len(self.heads) > 1), golds)
+    def _read(
+        self, model: Backbone, heads: Sequence[Head], golds: Sequence[Document], cut: Cut | None
+    ) -> list[Document]:
+        return engine.read_apart(model, [(heads, texts_of(golds, heads))], self.reading, cut=cut)[0]
+
+    def _scores(
+        self, model: Backbone, heads: Sequence[Head], golds: Sequence[Document], cut: Cut | None = None
+    ) -> Scores:
+        by_kind = len(self.heads) > 1
+        return scores_of(read_to_score(model, heads, golds, self.reading, by_kind=by_kind, cut=cut), golds)
 
 
 def _going_on(start: str, adapted: Adapted, fresh: Sequence[Head]) -> list[Head]:

@@ -145,7 +145,7 @@ class Responses:
         found = self.pairs.windows(self.train_docs, [prompt_of(d) for d in self.train_docs])
         if not found:
             raise DataError(f"no pair to train on in {folder / recipe.data.train}")
-        self.windows = [[window for window, _ in found]]
+        self.windows, self.dev_windows = [[window for window, _ in found]], list[Window]()
         self.targets = {id(window): wanted for window, wanted in found}
 
     @property
@@ -163,7 +163,7 @@ class Responses:
         """Return the ids of the first documents of a batch's windows."""
         return sorted({self.train_docs[w.document].id for w in batch})
 
-    def dev_scores(self, model: Backbone) -> Scores:
+    def dev_scores(self, model: Backbone, trunks: Trunks | None) -> Scores:
         """Return how well the dev responses are foretold."""
         return self._scores(model, self.dev_docs) if self.dev_docs else {}
 
@@ -171,7 +171,7 @@ class Responses:
         """Return the less the perplexity, the more."""
         return -scores.get("perplexity", 0.0)
 
-    def final_scores(self, model: Backbone, *, test: bool) -> dict[str, Scores]:
+    def final_scores(self, model: Backbone, trunks: Trunks | None, *, test: bool) -> dict[str, Scores]:
         """Return how well the responses are foretold, `bare_perplexity` by the backbone without the adapter."""
         parts = {"dev": self.dev_docs, "test": tests(self.recipe.sets[0], self.folder) if test else []}
         return {

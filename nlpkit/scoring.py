@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nlpkit import engine
 from nlpkit.backbone import Backbone
-from nlpkit.engine import Reading
+from nlpkit.engine import Cut, Reading
 from nlpkit.heads.base import Head
 from nlpkit.types import Document
 
@@ -38,22 +38,29 @@ class Read:
 
 
 def read_to_score(
-    model: Backbone, heads: Sequence[Head], golds: Sequence[Document], reading: Reading, *, by_kind: bool
+    model: Backbone,
+    heads: Sequence[Head],
+    golds: Sequence[Document],
+    reading: Reading,
+    *,
+    by_kind: bool,
+    cut: Cut | None = None,
 ) -> list[Read]:
-    """Read documents with all heads together from raw text; those that need others once more, gold results given.
+    """Read documents with all heads together from raw text; those that need others also with gold results given.
 
     Where those others are not among the heads, there is no raw text to score from: the gold results are given.
-    `by_kind` puts the kind of the head before the name of each metric.
+    `by_kind` puts the kind of the head before the name of each metric; `cut` is where the windows are there already.
     """
-    found = engine.read(model, heads, texts_of(golds, heads), reading)
     kinds = {head.kind for head in heads}
+    given = [head for head in heads if head.needs and kinds.issuperset(head.needs)]
+    groups = [(heads, texts_of(golds, heads)), *(([head], [given_to(head, d) for d in golds]) for head in given)]
+    together, *apart = engine.read_apart(model, groups, reading, cut=cut)
     reads = []
     for head in heads:
         prefix = f"{head.kind}_" if by_kind else ""
-        reads.append(Read(head, prefix, found))
-        if head.needs and kinds.issuperset(head.needs):
-            given = engine.read(model, [head], [given_to(head, d) for d in golds], reading)
-            reads.append(Read(head, f"{prefix}{GIVEN}", given))
+        reads.append(Read(head, prefix, together))
+        if head in given:
+            reads.append(Read(head, f"{prefix}{GIVEN}", apart[given.index(head)]))
     return reads
 
 

@@ -120,6 +120,7 @@ class Run:
         self.parameters = dict(self._named_parameters())
         self.optimizer = adamw(self.parameters, spec)
         self._trunks: Trunks | None = None
+        self._dev_trunks: Trunks | None = None
         self._n_batches = sum(
             len(list(token_budget(windows, spec.batch_tokens, random.Random(spec.seed)))) for windows in self.windows
         )
@@ -149,9 +150,8 @@ class Run:
 
         """
         self._since = time.process_time()
-        lowest = self.adapted.lowest_layer(ADAPTER)
-        if lowest and not self.recipe.training.hide and not self.ended:
-            self._trunks = self._read_once(lowest, progress)
+        if not self.ended:
+            self._read_once(progress)
         began, first = time.monotonic(), self.step
         saved, learning = began, False
         try:
@@ -174,9 +174,17 @@ class Run:
                 self._save("last")
             raise
         finally:
-            if self._trunks:
-                self._trunks.close()
-                self._trunks = None
+            self._close("_trunks")
+
+    def close(self) -> None:
+        """Remove the files that only a run that is going on needs; `finish` does it too."""
+        for name in ("_trunks", "_dev_trunks"):
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        if trunks := getattr(self, name):
+            trunks.close()
+            setattr(self, name, None)
 
     @property
     def ended(self) -> bool:
@@ -190,19 +198,30 @@ class Run:
         lr = self.optimizer.param_groups[0]["lr"]
         return Progress(self.step, self.steps, epoch, self.losses[-1], left, self.dev, lr=lr)
 
-    def _read_once(self, layer: int, progress: Callable[[Progress], None] | None) -> Trunks:
-        """Return the states below the lowest layer that is trained, which no step changes."""
-        began = time.monotonic()
+    def _read_once(self, progress: Callable[[Progress], None] | None) -> None:
+        """Keep what no step changes: what the layers below the lowest one that is trained make of all texts."""
+        began, done = time.monotonic(), 0
+        train = [] if self.recipe.training.hide else [*chain(*self.windows)]
+        n_windows = len(train) + len(self.objective.dev_windows)
 
-        def tell(share: float) -> None:
+        def tell(n_more: int) -> None:
+            nonlocal done
+            done += n_more
             if progress:
-                left = (time.monotonic() - began) * (1 - share) / share
-                progress(Progress(self.step, self.steps, 0, math.nan, left, self.dev, share))
+                left = (time.monotonic() - began) * (n_windows - done) / done
+                progress(Progress(self.step, self.steps, 0, math.nan, left, self.dev, done / n_windows))
 
-        windows = [*chain(*self.windows)]
         with products():
-            file = self.state_folder / f"trunk.{self.processes.process_index}.npy"
-            return Trunks(self.adapted.backbone, windows, layer, file, progress=tell)
+            self._trunks = self._trunk("train", train, tell)
+        # What is chosen on is read as the adapter in use will read, without rounding.
+        self._dev_trunks = self._trunk("dev", self.objective.dev_windows, tell)
+
+    def _trunk(self, name: str, windows: Sequence[Window], tell: Callable[[int], None] | None = None) -> Trunks | None:
+        layer = self.adapted.lowest_layer(ADAPTER)
+        if not layer or not windows:
+            return None
+        file = self.state_folder / f"{name}.{self.processes.process_index}.npy"
+        return Trunks(self.adapted.backbone, windows, layer, file, progress=tell)
 
     def _epoch_batches(self) -> Iterator[list[list[Window]]]:
         """Yield the batches of each step of the present epoch that is still to come."""
@@ -247,7 +266,7 @@ class Run:
     def _end_epoch(self) -> None:
         self._ready()
         with self.adapted.using(ADAPTER) as model:
-            self.dev = self.objective.dev_scores(model)
+            self.dev = self.objective.dev_scores(model, self._dev_trunks)
         self.history.append({"step": self.step, "loss": statistics.fmean(self.losses), **self.dev})
         self.losses = []
         score = self.objective.merit(self.dev)
@@ -302,12 +321,14 @@ class Run:
         calibrated and scored on dev alone.
         """
         self.processes.wait_for_everyone()  # What the first one saves, all take up.
+        self._dev_trunks = self._dev_trunks or self._trunk("dev", self.objective.dev_windows)
         last = self.out.with_name(f".{self.out.name}.last")
         if self.recipe.training.keep_last:
             self._write("last", last, test=False)
         self._write("best", self.out, test=True)
         if self.processes.is_main_process and last.is_dir():
             last.replace(self.out / "last")
+        self.close()
         self.processes.wait_for_everyone()
         return self.out
 
@@ -320,7 +341,7 @@ class Run:
             for parameter in self.parameters.values():
                 parameter.copy_(parameter.half().float())
         with self.adapted.using(ADAPTER) as model:
-            scores = self.objective.final_scores(model, test=test)
+            scores = self.objective.final_scores(model, self._dev_trunks, test=test)
         if self.processes.is_main_process:
             checkpoint.save(self._task(scores), folder)
         self.processes.wait_for_everyone()

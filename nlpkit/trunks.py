@@ -1,4 +1,4 @@
-"""What the layers below an adapter make of the training texts: computed once, kept in a file for every epoch."""
+"""What the layers below an adapter make of some texts: computed once, kept in a file for every epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Trunks:
         windows: all windows that will be asked for.
         layer: the lowest layer that is trained.
         path: the file; it is written anew and removed by `close`.
-        progress: called with the share done after each batch.
+        progress: called with the number of windows read after each batch.
 
     """
 
@@ -35,7 +35,7 @@ class Trunks:
         layer: int,
         path: Path,
         *,
-        progress: Callable[[float], None] | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         self.layer, self.path = layer, path
         ends = np.cumsum([len(w) for w in windows])
@@ -44,16 +44,14 @@ class Trunks:
         shape = (int(ends[-1]), backbone.hidden_width)
         self._states = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
         self._as_tuple = False
-        done = 0
         with torch.inference_mode():
             for batch in token_budget(windows, BATCH_PIECES):
                 trunk = backbone.trunk(batch, layer)
                 self._as_tuple = trunk.as_tuple
                 for window, states in zip(batch, trunk.states.numpy(), strict=True):
                     self._states[self._rows[id(window)]] = states[: len(window)]
-                done += len(batch)
                 if progress:
-                    progress(done / len(windows))
+                    progress(len(batch))
 
     def of(self, batch: Sequence[Window]) -> Trunk:
         """Return the states of some of the windows, padded with zeros. *Shape:* (n_windows, n_pieces, width)."""

@@ -174,6 +174,7 @@ class _Search:
         try:
             run.fit()
         finally:
+            run.close()
             score = run.objective.merit(run.dev) if run.dev else None
             took = round(time.monotonic() - began, 1)
             self.tried.append(Trial(settings, score, run.dev, len(run.history), took))

@@ -157,10 +157,12 @@ def test_the_adapter_is_scored_and_written_half_way(folder):
     tuned = [p.detach().clone() for _, p in run.adapted.named_parameters("default")]
     assert any(not torch.equal(a, b) for a, b in zip(first, tuned, strict=True))
     with run.adapted.using("default") as model:
-        scored = run.objective.dev_scores(model)
+        scored = run.objective.dev_scores(model, None)
         kept = [p for _, p in run.adapted.named_parameters("default")]
         assert all(torch.equal(a, b) for a, b in zip(tuned, kept, strict=True))
-        assert run.objective.final_scores(model, test=False)["dev"]["accuracy"] == scored["classification_accuracy"]
+        assert (
+            run.objective.final_scores(model, None, test=False)["dev"]["accuracy"] == scored["classification_accuracy"]
+        )
     halves = zip(first, tuned, run.adapted.named_parameters("default"), strict=True)
     assert all(torch.allclose((a + b) / 2, p, atol=1e-3) for a, b, (_, p) in halves)
 

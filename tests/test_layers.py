@@ -49,7 +49,7 @@ LAYERS = [
     {"report"},
     {"loading", "continuing", "hub"},
     {"comparing", "spacy_component"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 """A room imports from its own layer and those above it in this list; `graph` stands beside them."""
 

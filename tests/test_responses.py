@@ -126,10 +126,10 @@ def test_every_method_learns_to_write(folder, spec):
     table = {"method": spec.method, **{k: getattr(spec, k) for k in recipes.METHODS[spec.method] if k != "alpha"}}
     spec_table = {k: list(v) if isinstance(v, tuple) else v for k, v in table.items()}
     run = run_of(folder, adapter=spec_table, training={**TABLE["training"], "epochs": 8})
-    before = run.objective.dev_scores(run.adapted.backbone)
+    before = run.objective.dev_scores(run.adapted.backbone, None)
     run.fit()
     with run.adapted.using(training.ADAPTER) as model:
-        assert run.objective.dev_scores(model)["perplexity"] < before["perplexity"]
+        assert run.objective.dev_scores(model, None)["perplexity"] < before["perplexity"]
 
 
 def test_layers_below_the_adapter_are_read_once(folder):

@@ -182,7 +182,7 @@ def test_a_step_of_several_batches_is_the_step_of_one_large_batch(folder, tmp_pa
 def test_training_ends_when_nothing_is_gained(folder, tmp_path, monkeypatch):
     scores = iter([0.5, 0.7, 0.6, 0.7, 0.4, 0.9])
     monkeypatch.setattr(
-        "nlpkit.objectives.Heads.dev_scores", lambda self, model: {"ner_f1": next(scores), "ner_recall": 1.0}
+        "nlpkit.objectives.Heads.dev_scores", lambda self, model, trunks: {"ner_f1": next(scores), "ner_recall": 1.0}
     )
     patient = replace(RECIPE, training=replace(RECIPE.training, epochs=40, patience=2))
     out = nlpkit.train(patient, data=folder, out=tmp_path / "out")
@@ -193,7 +193,7 @@ def test_training_ends_when_nothing_is_gained(folder, tmp_path, monkeypatch):
 
 def test_the_last_state_is_kept_beside_the_best(folder, tmp_path, monkeypatch):
     scores = iter([0.5, 0.7, 0.6])
-    monkeypatch.setattr("nlpkit.objectives.Heads.dev_scores", lambda self, model: {"ner_f1": next(scores)})
+    monkeypatch.setattr("nlpkit.objectives.Heads.dev_scores", lambda self, model, trunks: {"ner_f1": next(scores)})
     spec = replace(RECIPE.training, epochs=3, keep_last=True)
     out = nlpkit.train(replace(RECIPE, training=spec), data=folder, out=tmp_path / "out")
     assert [p.name for p in tmp_path.glob("*out*")] == ["out"]
@@ -204,7 +204,7 @@ def test_the_last_state_is_kept_beside_the_best(folder, tmp_path, monkeypatch):
     assert nlpkit.load(str(out / "last")).tasks
 
     run = training.Run(replace(RECIPE, training=spec), folder, tmp_path / "again")
-    monkeypatch.setattr("nlpkit.objectives.Heads.dev_scores", lambda self, model: {"ner_f1": 1.0})
+    monkeypatch.setattr("nlpkit.objectives.Heads.dev_scores", lambda self, model, trunks: {"ner_f1": 1.0})
     run.fit()
     last = {name: p.detach().half() for name, p in run.parameters.items()}
     kept = load_file(out / "last" / "head.safetensors")

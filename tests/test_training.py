@@ -12,6 +12,7 @@ import nlpkit
 from nlpkit import checkpoint, data, engine, recipes, training
 from nlpkit.adapters import Adapted
 from nlpkit.data import splits
+from nlpkit.data.batches import BATCH_PIECES, token_budget
 from nlpkit.errors import AdapterError, DataError, RecipeError
 from nlpkit.testing import fake_backbone
 from nlpkit.types import Document
@@ -257,18 +258,32 @@ def written_before(folder):
     save_file(load_file(file), file, metadata={"format": "pt"})
 
 
-def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path, monkeypatch):
+def test_layers_below_the_adapter_are_run_once_for_all_epochs(folder, tmp_path):
     table = TABLE | {"adapter": {"rank": 4, "layers": "top:1"}, "training": {**TABLE["training"], "epochs": 3}}
     run = training.Run(recipes.from_dict(table, name="sample"), folder, tmp_path / "out")
     below = []
     next(iter(run.adapted.backbone.layers[0].children())).register_forward_hook(lambda *_: below.append(1))
     with run.adapted.using(training.ADAPTER) as view:
         next(iter(view.layers[0].children())).register_forward_hook(lambda *_: below.append(1))
-    monkeypatch.setattr(run.objective, "dev_scores", lambda model: {})
     seen = []
     run.fit(seen.append)
+    n_dev = len(list(token_budget(run.objective.dev_windows, BATCH_PIECES)))
     assert [p.trunk for p in seen if p.trunk is not None][-1:] == [1.0]
     assert [p.step for p in seen if p.trunk is None] == list(range(1, run.steps + 1))
     assert run.step == 3 * run.epoch_steps
-    assert len(below) <= run.epoch_steps
-    assert not (run.state_folder / "trunk.0.npy").exists()
+    assert n_dev <= len(below) <= run.epoch_steps + n_dev
+    assert [p.name for p in run.state_folder.glob("*.npy")] == ["dev.0.npy"]
+    with run.adapted.using(training.ADAPTER) as model:
+        by_itself = run.objective.dev_scores(model, None)
+    assert by_itself == run.dev
+    run.finish()
+    assert not list((tmp_path / "out").glob("**/*.npy"))
+
+
+def test_what_is_chosen_on_is_read_once_for_all_heads(folder, tmp_path, monkeypatch):
+    run = training.Run(recipes.from_dict(TABLE, name="sample"), folder, tmp_path / "out")
+    calls = passes(monkeypatch)
+    with run.adapted.using(training.ADAPTER) as model:
+        scores = run.objective.dev_scores(model, None)
+    assert {"ner_f1", "relation_f1"} <= scores.keys()
+    assert len(calls) == len(list(token_budget(run.objective.dev_windows, BATCH_PIECES)))
