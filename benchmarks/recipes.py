@@ -212,13 +212,14 @@ def table(runs: Path, *, quick: bool) -> None:
 def domains(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of docs/domains.md."""
     lines = [
-        "| domain | recipe | metric | adapter | full fine-tuning | parameters | minutes | MB |",
-        "|---|---|---|---:|---:|---:|---:|---:|",
+        "| domain | recipe | metric | adapter | full fine-tuning | points behind | parameters | minutes | MB |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for domain, name in DOMAINS.items():
         own, full = (found.get(label(name, whole, {})) for whole in (False, True))
         for metric in recipes.find(name).goals:
-            cells = [domain, f"`{name}`", metric, score(own, metric), score(full, metric), *sizes(name, own)]
+            both = [score(own, metric), score(full, metric), points(own, full, metric)]
+            cells = [domain, f"`{name}`", metric, *both, *sizes(name, own)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -226,6 +227,11 @@ def domains(found: Mapping[str, Mapping[str, Any]]) -> str:
 def score(noted: Mapping[str, Any] | None, metric: str) -> str:
     """Return a test score of a run."""
     return f"{noted['test'][metric]:.4f}" if noted else NOT_YET
+
+
+def points(own: Mapping[str, Any] | None, full: Mapping[str, Any] | None, metric: str) -> str:
+    """Return how far a run is behind another, in points."""
+    return f"{100 * (full['test'][metric] - own['test'][metric]):.1f}" if own and full else ""
 
 
 def sizes(name: str, noted: Mapping[str, Any] | None) -> list[str]:
