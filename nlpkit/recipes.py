@@ -205,6 +205,11 @@ class Recipe:
         """All data sets, each with the heads that learn from it."""
         return tuple(replace(spec, heads=spec.heads or self.heads) for spec in (self.data, *self.more))
 
+    def learns_as(self, other: Recipe) -> bool:
+        """Whether both learn the same in the same way, whatever their titles, notes, licences and goals say."""
+        words = {"name": "", "title": "", "licence": "", "note": "", "goals": {}}
+        return self.to_dict() | words == other.to_dict() | words
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON types, without what means nothing to it; `from_dict` reads it back."""
         table = without_nones(asdict(self))

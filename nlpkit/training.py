@@ -297,14 +297,15 @@ class Run:
         """Take up the last state found in the output folder; say whether there was one.
 
         Raises:
-            RecipeError: the state was made by another recipe.
+            RecipeError: the state was made by a recipe that learns otherwise, or that this version cannot read.
 
         """
         path = self._state("last")
         if not path.is_file():
             return False
         noted = runstate.account(path)
-        if noted["recipe"] != self.recipe.to_dict():
+        before = recipes.from_dict(noted["recipe"], source=str(path), strict=False)
+        if not before.learns_as(self.recipe):
             raise RecipeError(
                 f"{self.state_folder} holds an unfinished run of another recipe; "
                 "finish it with that one, choose another --out, or delete the folder"

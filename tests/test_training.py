@@ -9,7 +9,7 @@ from samples import EXAMPLES, born, passes
 from torch import nn
 
 import nlpkit
-from nlpkit import checkpoint, data, engine, recipes, training
+from nlpkit import checkpoint, data, engine, recipes, runstate, training
 from nlpkit.adapters import Adapted
 from nlpkit.data import splits
 from nlpkit.data.batches import BATCH_PIECES, token_budget
@@ -167,6 +167,23 @@ def test_another_recipe_does_not_take_up_a_run(folder):
     other = replace(RECIPE, training=replace(RECIPE.training, lr=0.5))
     with pytest.raises(RecipeError, match="unfinished run of another recipe"):
         nlpkit.train(other, data=folder, out=folder / "out")
+
+
+def test_a_run_goes_on_where_the_recipe_says_the_same_in_other_words(folder):
+    def stop(progress):
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nlpkit.train(RECIPE, data=folder, out=folder / "out", progress=stop)
+    path = folder / "out" / ".training" / "last.safetensors"
+    noted = runstate.account(path)
+    del noted["recipe"]["training"]["keep_last"]  # as a version wrote it that did not know the key
+    save_file(load_file(path), path, metadata={"state": json.dumps(noted)})
+    steps = []
+    worded = replace(RECIPE, title="Anew", note="Said later.", goals={"f1": 0.1})
+    nlpkit.train(worded, data=folder, out=folder / "out", progress=steps.append)
+    assert steps[0].step == 3
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_documents(folder, monkeypatch):
