@@ -186,7 +186,7 @@ def main() -> None:
     measured = rows()
     show("Augmentation", measured)
     seeds = {name: [len(found(name, kind)) for kind in piece.kinds] for name, piece in SETS.items()}
-    said = [f"{ABOUT[name]}, {min(n)} to {max(n)} seeds of each kind" for name, n in seeds.items() if any(n)]
+    said = [f"{ABOUT[name]}, at least {min(n)} seeds of each kind" for name, n in seeds.items() if any(n)]
     write("augmentation", measured, "; ".join(said))
 
 
