@@ -77,6 +77,8 @@ DOORS = {
     "accelerate": {"training", "steps"},
     "optuna": {"tuning"},
     "networkx": {"graph"},
+    "rdflib": {"graph", "data"},
+    "pyoxigraph": {"graph"},
     "sqlite3": {"graph"},
     "charset_normalizer": {"encoding"},
     "openpyxl": {"data"},

@@ -1,6 +1,6 @@
-"""The graph as networkx sees it, and as files: node-link JSON, GraphML, TSV triples.
+"""The graph as files: node-link JSON, GraphML, GEXF, RDF, Neo4j, TSV triples.
 
-JSON and GraphML hold everything and come back the same through `imports`. TSV holds the triples alone.
+JSON, GraphML and RDF hold everything and come back the same through `imports`. TSV holds the triples alone.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 
 from nlpkit.errors import InputError
-from nlpkit.graph.records import Evidence
+from nlpkit.graph import neo4j, rdf
+from nlpkit.graph.networks import to_networkx
 from nlpkit.graph.store import Store
 
 LISTS = ("aliases", "evidence")
@@ -31,41 +30,11 @@ _NOT_XML = re.compile("_(?=x)|[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _ESCAPED = re.compile("_x([0-9A-F]{4})_")
 
 
-def to_networkx(store: Store) -> nx.MultiDiGraph:
-    """Return the graph as a `networkx.MultiDiGraph`.
-
-    A node is its id, with name, type, aliases (a list) and count. An edge's key is its relation; it has
-    score and property (None where there is none) and evidence (a list of dicts, strongest first).
-    """
-    graph = nx.MultiDiGraph()
-    graph.add_nodes_from(
-        (node.id, {"name": node.name, "type": node.type, "aliases": list(node.aliases), "count": node.count})
-        for node in store.nodes()
-    )
-    for fact, said in zip(store.facts(), _evidence(store), strict=True):
-        graph.add_edge(
-            fact.subject, fact.object, fact.relation, score=fact.score, property=fact.property, evidence=said
-        )
-    return graph
-
-
-def _evidence(store: Store) -> Iterator[list[dict[str, Any]]]:
-    """Go through the facts in the store's order, giving each one's evidence; none is without."""
-    rows = store.db.execute(
-        "SELECT fact, COALESCE(origin, document.name), evidence.start, evidence.end, text, evidence.score, revision "
-        "FROM evidence JOIN document ON document.id = document ORDER BY fact, evidence.score DESC, evidence.id"
-    )
-    for _, said in groupby(rows, key=itemgetter(0)):
-        yield [evidence_dict(Evidence(*row[1:])) for row in said]
-
-
-def evidence_dict(evidence: Evidence) -> dict[str, Any]:
-    """Return an evidence as an edge of the networkx graph holds it."""
-    return {**evidence.to_dict(), "revision": evidence.revision}
-
-
 def export(store: Store, path: str | Path) -> None:
-    """Write the graph to a file: .json (node-link), .graphml, .tsv or .txt (triples), each also with .gz.
+    """Write the graph to a file, whose name says in which format; each also with .gz.
+
+    .json (node-link), .graphml, .gexf, .ttl (Turtle), .nt (N-Triples), .jsonld (JSON-LD), .cypher (a script), .zip
+    (Neo4j's tables), .tsv or .txt (triples).
 
     The file is there whole or not at all. In TSV, tabs and line breaks within names become spaces.
 
@@ -114,13 +83,25 @@ def _write_json(store: Store, file: io.BufferedIOBase) -> None:
 
 
 def _write_graphml(store: Store, file: io.BufferedIOBase) -> None:
+    nx.write_graphml(_flattened(store), file, encoding="utf-8")
+
+
+def _write_gexf(store: Store, file: io.BufferedIOBase) -> None:
+    graph = _flattened(store)
+    for node, held in graph.nodes(data=True):
+        held["label"] = held.get("name", str(node))
+    nx.write_gexf(graph, file, encoding="utf-8")
+
+
+def _flattened(store: Store) -> nx.MultiDiGraph:
+    """Return the graph with attributes that XML can hold."""
     graph = nx.MultiDiGraph()
     source = to_networkx(store)
     graph.add_nodes_from((node, _flat(held)) for node, held in source.nodes(data=True))
     for number, (subject, object_, relation, held) in enumerate(source.edges(keys=True, data=True)):
-        # GraphML wants edge ids to differ over the whole file, so the relation is an attribute.
+        # Ids of edges differ over the whole file, so the relation is an attribute.
         graph.add_edge(subject, object_, f"e{number}", **_flat({"relation": relation, **held}))
-    nx.write_graphml(graph, file, encoding="utf-8")
+    return graph
 
 
 def _flat(held: dict[str, Any]) -> dict[str, Any]:
@@ -156,6 +137,12 @@ def _one_line(name: str) -> str:
 _WRITERS: dict[str, Callable[[Store, io.BufferedIOBase], None]] = {
     ".json": _write_json,
     ".graphml": _write_graphml,
+    ".gexf": _write_gexf,
+    ".ttl": rdf.write_turtle,
+    ".nt": rdf.write_ntriples,
+    ".jsonld": rdf.write_jsonld,
+    ".cypher": neo4j.write_cypher,
+    ".zip": neo4j.write_tables,
     ".tsv": _write_triples,
     ".txt": _write_triples,
 }

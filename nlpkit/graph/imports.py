@@ -1,4 +1,4 @@
-"""Files of graphs into a store: triples, node-link JSON, GraphML. A file becomes a document of kind "import"."""
+"""Files of graphs into a store: triples, node-link JSON, GraphML, RDF. A file becomes a document of kind "import"."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ import networkx as nx
 from nlpkit.errors import DataError, InputError
 from nlpkit.graph.export import LISTS, ending, xml_unescaped
 from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence
+from nlpkit.graph.reading_rdf import FORMATS, read_rdf
 from nlpkit.graph.sources import decoded
 from nlpkit.graph.store import Store
 
-_GRAPHS = (".json", ".graphml")
+_GRAPHS = (".json", ".graphml", *FORMATS)
 _TRIPLES = (".tsv", ".txt", ".csv", "")
+_KNOWN = (".tsv", ".txt", *_GRAPHS)
 COLUMNS = ("subject", "relation", "object")
 _SEPARATORS = ("\t", "###", "|||")
 _Triple = tuple[int, str, tuple[str, str, str]]
@@ -32,7 +34,7 @@ _SAME_NAME = "same name as in the imported file"
 
 
 def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS) -> bool:
-    """Add a file of triples, a node-link JSON or a GraphML file; each also with .gz, or as FILE.tar.gz#NAME in a tar.
+    """Add a file of triples, a node-link JSON, GraphML or RDF file; each also with .gz, or as FILE.tar.gz#NAME.
 
     Between the columns of triples stands a tab, "###", "|||" or "|", as the first line has it. All in one transaction.
     Names are exact: a node is taken for one that the store has if name and type are the same (of a triple, which knows
@@ -61,7 +63,7 @@ def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS
     path, member = (Path(archive), member) if archive and not Path(source).exists() else (Path(source), "")
     name, kind = f"{path.name}#{member}" if member else path.name, ending(Path(member or path))
     if kind not in (*_GRAPHS, *_TRIPLES):
-        raise InputError(f"{str(path)!r}: no format ends in {kind!r}; known: .tsv, .txt, .json, .graphml, also .gz")
+        raise InputError(f"{str(path)!r}: no format ends in {kind!r}; known: {', '.join(_KNOWN)}, also .gz")
     try:
         digest = _digest(path)
         with store.writing():
@@ -201,7 +203,10 @@ def _graph(path: Path, member: str, kind: str) -> nx.MultiDiGraph:
         if kind == ".graphml":
             with _opened(path, member) as file:
                 return _restored(nx.read_graphml(file, force_multigraph=True))
-        data = json.loads(decoded(b"".join(_lines(path, member)), str(path)))
+        text = decoded(b"".join(_lines(path, member)), str(path))
+        if kind in FORMATS:
+            return read_rdf(text, kind, f"{path}#{member}" if member else str(path))
+        data = json.loads(text)
         edges = "links" if isinstance(data, dict) and "links" in data else "edges"
         return nx.MultiDiGraph(nx.node_link_graph(data, directed=True, multigraph=True, edges=edges))
     except (ParseError, ValueError, KeyError, TypeError, AttributeError, RecursionError, nx.NetworkXError) as e:

@@ -15,7 +15,7 @@ import networkx
 from nlpkit.errors import GraphError, InputError
 from nlpkit.graph import ask as asking
 from nlpkit.graph import build as building
-from nlpkit.graph import draw, export, imports
+from nlpkit.graph import draw, export, imports, networks, sparql
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
 from nlpkit.graph.ledger import Ledger
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
@@ -44,6 +44,7 @@ class KnowledgeGraph:
         self.kit = kit
         self.report: building.BuildReport | None = None
         self._nx: tuple[int, networkx.MultiDiGraph] | None = None
+        self._endpoint = sparql.Endpoint(store)
         self._drop: Callable[[], object] = store.close
 
     @classmethod
@@ -85,7 +86,7 @@ class KnowledgeGraph:
         kit: Extractor | None = None,
         columns: Sequence[str] = imports.COLUMNS,
     ) -> Self:
-        """Add a file of triples (.tsv, .txt), a node-link .json or a .graphml file to a graph, made if need be.
+        """Add triples (.tsv, .txt), node-link .json, .graphml or RDF (.ttl, .nt...) to a graph, made if need be.
 
         `columns` says what the columns of triples are, where they are others (see `imports.load_file`).
 
@@ -208,13 +209,13 @@ class KnowledgeGraph:
 
     @property
     def nx(self) -> networkx.MultiDiGraph:
-        """The graph as a `networkx.MultiDiGraph`; see `nlpkit.graph.export.to_networkx`.
+        """The graph as a `networkx.MultiDiGraph`; see `nlpkit.graph.networks.to_networkx`.
 
         Made once for every state of the store: copy it before changing it.
         """
         version = self.store.version
         if self._nx is None or self._nx[0] != version:
-            self._nx = (version, export.to_networkx(self.store))
+            self._nx = (version, networks.to_networkx(self.store))
         return self._nx[1]
 
     def summary(self) -> draw.Summary:
@@ -275,8 +276,18 @@ class KnowledgeGraph:
 
     # Taking it elsewhere
 
+    def query(self, sparql_query: str) -> sparql.Solutions:
+        """Ask in SPARQL, over what the Turtle export holds; see `nlpkit.graph.sparql.Endpoint`.
+
+        Raises:
+            InputError: the query is broken, or asks another server.
+            MissingExtraError: pyoxigraph is not installed (extra `sparql`).
+
+        """
+        return self._endpoint.query(sparql_query)
+
     def export(self, path: str | Path) -> None:
-        """Write the graph as .json (node-link), .graphml or .tsv (triples), each also with .gz.
+        """Write the graph in the format that the name ends in, each also with .gz; see `nlpkit.graph.export.export`.
 
         Raises:
             InputError: the ending is another, or the file cannot be written.

@@ -114,6 +114,12 @@ def _tables() -> dict[str, dict[str, Any]]:
     return tomllib.loads(files("nlpkit.graph").joinpath("wikidata.toml").read_text(encoding="utf-8"))
 
 
+def label_of_property(property_: str) -> str | None:
+    """Return what wikidata.toml calls a Wikidata property."""
+    label = _tables().get(property_, {}).get("label")
+    return None if label is None else str(label)
+
+
 def completed(key: str, spec: RelationSpec) -> RelationSpec:
     """Fill what a spec leaves out from wikidata.toml, where that knows the property."""
     known = {} if key == "answer_nouns" else _tables().get(key, {})

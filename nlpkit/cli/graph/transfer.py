@@ -11,9 +11,12 @@ from nlpkit.cli.output import note, show
 
 def export(
     kg: Path = typer.Argument(help="The graph's file."),
-    file: Path = typer.Argument(help="Where to: .json (node-link), .graphml or .tsv (triples), also .gz."),
+    file: Path = typer.Argument(
+        help="Where to: .json (node-link), .graphml, .gexf, .ttl, .nt, .jsonld, .cypher, .zip (Neo4j's tables) or .tsv "
+        "(triples), also .gz."
+    ),
 ) -> None:
-    """Write a graph as node-link JSON, GraphML or TSV triples."""
+    """Write a graph as node-link JSON, GraphML, GEXF, RDF, TSV triples or for Neo4j."""
     from nlpkit.graph.kg import KnowledgeGraph
 
     with KnowledgeGraph.open(kg) as graph:
@@ -23,12 +26,13 @@ def export(
 
 def import_(
     file: Path = typer.Argument(
-        help="From where: .json (node-link), .graphml or .tsv (triples), also .gz; FILE.tar.gz#NAME."
+        help="From where: .json (node-link), .graphml, .ttl, .nt, .jsonld, .rdf or .tsv (triples), also .gz; "
+        "FILE.tar.gz#NAME."
     ),
     out: Path = typer.Option(..., "--out", "-o", help="The graph's file to make."),
     columns: str = typer.Option("subject,relation,object", help="What the columns of triples are, in their order."),
 ) -> None:
-    """Make a graph of node-link JSON, GraphML or TSV triples."""
+    """Make a graph of node-link JSON, GraphML, RDF or TSV triples."""
     from nlpkit.graph.kg import KnowledgeGraph
 
     with KnowledgeGraph.load_file(file, out, columns=columns.split(",")) as graph:
