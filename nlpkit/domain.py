@@ -47,8 +47,10 @@ class RelationSpec:
     ask_back: tuple[str, ...] = ()
     inverse: tuple[str, ...] = ()
     symmetric: bool = False
+    transitive: bool = False
     single: bool = False
     exact: bool = False
+    lasting: bool = False
     exclusive: str = ""
     gender: str = ""
 

@@ -27,7 +27,7 @@ LAYERS = [
     },
     {"resampling", "judging"},
     {"analysis"},
-    {"names", "search", "zeroshot", "combining", "constraints", "fluency", "safety"},
+    {"names", "times", "search", "zeroshot", "combining", "constraints", "fluency", "safety"},
     {"pronouns", "answering", "epithets", "editing"},
     {"chains", "cues"},
     {"data", "domain"},
@@ -57,7 +57,7 @@ MAY_IMPORT = {
     room: set().union(*LAYERS[: level + 1]) | ({"graph"} if room in ("cli", "dialogue", "packing") else set())
     for level, layer in enumerate(LAYERS)
     for room in layer
-} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "text", "names", "chains", "domain", "epithets"}}
+} | {"graph": {"graph", "types", "errors", "heap", "lexicon", "text", "names", "times", "chains", "domain", "epithets"}}
 
 DOORS = {
     "transformers": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence, surfaces
 from nlpkit.graph.records import Embedder
 from nlpkit.graph.resolve import Linked, Resolver
 from nlpkit.graph.store import Store
+from nlpkit.graph.timing import stated
 from nlpkit.names import normalise
 from nlpkit.types import Chain, Document, Mention, Relation
 
@@ -50,11 +51,16 @@ def with_chains(document: Document, domain: Domain | None = None) -> Document:
 
 def context_of(text: str, start: int, end: int) -> str:
     """Return what stands around text[start:end]: its sentence, or at most 300 characters of it."""
+    first, last = _around(text, start, end)
+    return text[first:last].strip()[:_CONTEXT_CHARS]
+
+
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
     room = max(_CONTEXT_CHARS - (end - start), 0) // 2
     first, last = max(start - room, 0), min(end + room, len(text))
     ends = [match.end() for match in _SENTENCE_END.finditer(text, first, start)]
     following = _SENTENCE_END.search(text, end, last)
-    return text[ends[-1] if ends else first : following.end() if following else last].strip()[:_CONTEXT_CHARS]
+    return ends[-1] if ends else first, following.end() if following else last
 
 
 def contexts_of(documents: Sequence[Document], kit: Embedder) -> list[list[NDArray[np.float32] | None]]:
@@ -119,7 +125,7 @@ def add_document(
         evidence = [
             new
             for relation, subject, object_ in chain_of
-            for new in _evidence(ledger, document, relation, (chains[subject], chains[object_]), revision)
+            for new in _evidence(ledger, document, relation, (subject, object_), chains, revision)
         ]
         ledger.add_evidence(row, evidence, entities)
         for number in births:
@@ -178,14 +184,26 @@ def _new_chain(chain: Chain, context: NDArray[np.float32] | None) -> NewChain:
 
 
 def _evidence(
-    ledger: Ledger, document: Document, relation: Relation, chains: tuple[int, int], revision: str
-) -> list[NewEvidence]:
+    ledger: Ledger, document: Document, relation: Relation, ends: tuple[int, int], ids: Sequence[int], revision: str
+) -> Iterator[NewEvidence]:
+    """Go through what a relation of a document supports its fact with; `ids` are those of the document's chains."""
     row = ledger.relation(relation.label, relation.property)
-    spans = [(span.start, span.end) for span in relation.evidence] or [_covering(relation)]
-    return [
-        NewEvidence(chains[0], row, chains[1], start, end, document.text[start:end], relation.score, revision)
-        for start, end in spans
-    ]
+    subject, object_ = (document.chains[end] for end in ends)
+    places = [[(mention.start, mention.end) for mention in chain.mentions] for chain in (subject, object_)]
+    for start, end in [(span.start, span.end) for span in relation.evidence] or [_covering(relation)]:
+        sentence = _around(document.text, start, end)
+        period = None if object_.label in EXACT else stated(document.text, sentence, *places)
+        yield NewEvidence(
+            ids[ends[0]],
+            row,
+            ids[ends[1]],
+            start,
+            end,
+            document.text[start:end],
+            relation.score,
+            revision,
+            time=str(period) if period else None,
+        )
 
 
 def _covering(relation: Relation) -> tuple[int, int]:

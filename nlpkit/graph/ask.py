@@ -21,6 +21,7 @@ from nlpkit.graph.vocabulary import vocabulary
 from nlpkit.graph.wordings import wordings
 from nlpkit.names import untitled
 from nlpkit.text import chinese
+from nlpkit.times import Period
 
 THRESHOLD: Final = 0.5
 """Abstain below this confidence in the plan."""
@@ -77,6 +78,7 @@ def ask(
     topics: Sequence[str] | None = None,
     *,
     threshold: float = THRESHOLD,
+    at: Period | None = None,
 ) -> GraphAnswer:
     """Answer a question, or abstain and say why.
 
@@ -90,13 +92,14 @@ def ask(
         question: In words; topic names may stand in [brackets].
         topics: Names of the topic entities, where known.
         threshold: Least confidence in the plan, 0..1; 0 never abstains for want of confidence.
+        at: Answer from what held within this period.
 
     Raises:
         QuestionError: the question is empty or too long.
 
     """
     start = time.perf_counter()
-    source = View(source)
+    source = View(source, at)
     found = find_topics(question, source, kit, topics)
     ranked = _plans(source, kit, found)
     best, ends, doubt = None, list[Reached](), ""

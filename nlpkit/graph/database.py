@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.errors import InputError, StoreBusyError, StoreError
-from nlpkit.graph.schema import APPLICATION, TABLES, VERSION
+from nlpkit.graph.schema import APPLICATION, TABLES, UPGRADES, VERSION
 
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -54,6 +54,9 @@ class Database:
         self.connection.execute("PRAGMA synchronous=FULL")
         if version == VERSION:
             return
+        if version:
+            self._upgrade()
+            return
         if not create:
             raise StoreError(
                 f"{str(self.path)!r} is empty, not a graph; build one: nlpkit graph build CORPUS --out ..."
@@ -66,6 +69,13 @@ class Database:
                     self.connection.execute(statement)
                 self.connection.execute(f"PRAGMA application_id={APPLICATION}")
                 self.connection.execute(f"PRAGMA user_version={VERSION}")
+
+    def _upgrade(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        with self._ended():
+            for version in range(self._checked_version(), VERSION):  # another process may have done it meanwhile
+                self.connection.execute(UPGRADES[version])
+            self.connection.execute(f"PRAGMA user_version={VERSION}")
 
     def _checked_version(self) -> int:
         application = self.connection.execute("PRAGMA application_id").fetchone()[0]

@@ -22,13 +22,16 @@ from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence
 from nlpkit.graph.reading_rdf import FORMATS, read_rdf
 from nlpkit.graph.sources import decoded
 from nlpkit.graph.store import Store
+from nlpkit.graph.timing import when
 
 _GRAPHS = (".json", ".graphml", *FORMATS)
 _TRIPLES = (".tsv", ".txt", ".csv", "")
 _KNOWN = (".tsv", ".txt", *_GRAPHS)
 COLUMNS = ("subject", "relation", "object")
 _SEPARATORS = ("\t", "###", "|||")
-_Triple = tuple[int, str, tuple[str, str, str]]
+TIME = "time"
+"""A column that triples may have beside these: when the fact holds."""
+_Triple = tuple[int, str, tuple[str, str, str], str | None]
 """Where its line begins, the line, and what it says."""
 _SAME_NAME = "same name as in the imported file"
 
@@ -44,7 +47,7 @@ def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS
     Args:
         store: where to.
         source: the file.
-        columns: what the columns of triples are; others than `COLUMNS` are left out.
+        columns: what the columns of triples are; "time" says when a fact holds, others are left out.
 
     Returns:
         False if the same file, unchanged, is in the store already.
@@ -164,11 +167,12 @@ def _load_triples(ledger: Ledger, document: int, triples: Iterator[_Triple]) -> 
     relations: dict[str, int] = {}
 
     def evidence() -> Iterator[NewEvidence]:
-        for start, line, (subject, relation, object_) in triples:
+        for start, line, (subject, relation, object_), time in triples:
             if relation not in relations:
                 relations[relation] = ledger.relation(relation, None)
             row = relations[relation]
-            yield NewEvidence(names.chain(subject), row, names.chain(object_), start, start + len(line), line)
+            ends = names.chain(subject), names.chain(object_)
+            yield NewEvidence(ends[0], row, ends[1], start, start + len(line), line, time=time)
 
     ledger.add_evidence(document, evidence(), names.entities)
     names.close()
@@ -177,6 +181,7 @@ def _load_triples(ledger: Ledger, document: int, triples: Iterator[_Triple]) -> 
 def _triples(lines: Iterable[bytes], place: str, columns: Sequence[str]) -> Iterator[_Triple]:
     """Read triples, each with its line and the offset of that in characters; the first line tells what separates."""
     subject, relation, object_ = (columns.index(name) for name in COLUMNS)
+    timed = columns.index(TIME) if TIME in columns else None
     separator = ""
     start = offset = 0
     for number, raw in enumerate(lines, 1):
@@ -191,7 +196,8 @@ def _triples(lines: Iterable[bytes], place: str, columns: Sequence[str]) -> Iter
                     f"{place}, line {number}: wants {', '.join(columns)} with {separator!r} between, as the first "
                     f"line has it; got {line[:80]!r}"
                 )
-            yield start, line, (fields[subject], fields[relation], fields[object_])
+            time = None if timed is None else _time(fields[timed], f"{place}, line {number}")
+            yield start, line, (fields[subject], fields[relation], fields[object_]), time
         start += len(text)
 
 
@@ -260,6 +266,19 @@ def _chain(key: object, held: Mapping[str, Any]) -> NewChain:
     return NewChain(name, str(held.get("type") or ""), dict.fromkeys([name, *aliases], 1), int(held.get("count") or 0))
 
 
+def _time(text: object, place: str) -> str | None:
+    """Return a time as it is kept, None where none is given.
+
+    Raises:
+        DataError: it has no year.
+
+    """
+    try:
+        return str(when(str(text))) if text not in (None, "") else None
+    except InputError as e:
+        raise DataError(f"{place}: {e}") from e
+
+
 def _said(ledger: Ledger, graph: nx.MultiDiGraph, chains: Mapping[Any, int]) -> Iterator[NewEvidence]:
     for subject, object_, relation, held in graph.edges(keys=True, data=True):
         row = ledger.relation(str(relation), held.get("property"))
@@ -275,4 +294,5 @@ def _said(ledger: Ledger, graph: nx.MultiDiGraph, chains: Mapping[Any, int]) -> 
                 one.get("score"),
                 str(one.get("revision", "")),
                 one.get("document"),
+                _time(one.get("time"), f"the edge {subject!r} {relation!r} {object_!r}"),
             )

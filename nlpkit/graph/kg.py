@@ -19,11 +19,14 @@ from nlpkit.graph import draw, export, imports, networks, sparql
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
 from nlpkit.graph.ledger import Ledger
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
+from nlpkit.graph.snapshot import Snapshot
 from nlpkit.graph.sources import Sources
 from nlpkit.graph.store import Store
+from nlpkit.graph.timing import when
 from nlpkit.graph.topics import find_topics
 from nlpkit.graph.view import View
 from nlpkit.graph.vocabulary import knowing
+from nlpkit.times import Period
 from nlpkit.types import Document
 
 
@@ -218,6 +221,18 @@ class KnowledgeGraph:
             self._nx = (version, networks.to_networkx(self.store))
         return self._nx[1]
 
+    def at(self, time: str) -> Snapshot:
+        """Return the graph as it was at a time, as far as the texts say it.
+
+        Args:
+            time: "1905", "June 1905", "the 1990s", "1905-06-30", "1901/1905".
+
+        Raises:
+            InputError: that is no time with a year.
+
+        """
+        return Snapshot(self, when(time))
+
     def summary(self) -> draw.Summary:
         """Return what there is: counts, types, relations by frequency, the most connected entities."""
         return draw.summary(self.store)
@@ -225,7 +240,12 @@ class KnowledgeGraph:
     # Asking it
 
     def ask(
-        self, question: str, *, topics: Sequence[str] | None = None, threshold: float = asking.THRESHOLD
+        self,
+        question: str,
+        *,
+        topics: Sequence[str] | None = None,
+        threshold: float = asking.THRESHOLD,
+        at: Period | None = None,
     ) -> GraphAnswer:
         """Answer a question from the facts, or abstain.
 
@@ -233,13 +253,14 @@ class KnowledgeGraph:
             question: in words; names of entities may stand in [brackets].
             topics: the names of its entities, where they are known.
             threshold: abstain where the plan is less sure than this.
+            at: answer from what held within this period.
 
         Raises:
             GraphError: the graph was opened without a kit.
 
         """
         with knowing(domain_of(self.kit)):
-            return asking.ask(self.store, self._reader(), question, topics, threshold=threshold)
+            return asking.ask(self.store, self._reader(), question, topics, threshold=threshold, at=at)
 
     def plan(self, question: str, *, topics: Sequence[str] | None = None) -> list[asking.RankedPlan]:
         """Return the plans for a question, best first, without walking them.

@@ -46,6 +46,7 @@ class NewEvidence:
     score: float | None = None
     revision: str = ""
     origin: str | None = None
+    time: str | None = None
 
 
 class Ledger:
@@ -257,13 +258,14 @@ class Ledger:
                     scored.add(fact)
                 yield (
                     *(fact, document, new.subject, new.object, new.origin),
-                    *(new.start, new.end, new.text, new.score, new.revision),
+                    *(new.start, new.end, new.text, new.score, new.revision, new.time),
                 )
 
         for row in rows():
             self.db.execute(
-                "INSERT INTO evidence (fact, document, subject, object, origin, start, end, text, score, revision) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO evidence "
+                "(fact, document, subject, object, origin, start, end, text, score, revision, time) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
         self.refresh_facts(scored)

@@ -10,7 +10,7 @@ from typing import Any
 import networkx as nx
 
 from nlpkit.graph.records import Evidence
-from nlpkit.graph.store import Store
+from nlpkit.graph.store import EVIDENCE, Store
 
 
 def to_networkx(store: Store) -> nx.MultiDiGraph:
@@ -34,8 +34,8 @@ def to_networkx(store: Store) -> nx.MultiDiGraph:
 def evidence_of(store: Store) -> Iterator[list[dict[str, Any]]]:
     """Go through the facts in the store's order, giving each one's evidence; none is without."""
     rows = store.db.execute(
-        "SELECT fact, COALESCE(origin, document.name), evidence.start, evidence.end, text, evidence.score, revision "
-        "FROM evidence JOIN document ON document.id = document ORDER BY fact, evidence.score DESC, evidence.id"
+        f"SELECT fact, {EVIDENCE} FROM evidence JOIN document ON document.id = document "
+        "ORDER BY fact, evidence.score DESC, evidence.id"
     )
     for _, said in groupby(rows, key=itemgetter(0)):
         yield [evidence_dict(Evidence(*row[1:])) for row in said]

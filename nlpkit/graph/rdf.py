@@ -194,6 +194,8 @@ def _evidence(held: dict[str, Any]) -> list[tuple[Iri, _Value]]:
     ]
     if held["score"] is not None:
         said.append((iri("itsrdf:taConfidence"), held["score"]))
+    if held["time"]:
+        said.append((iri("nlpkit:time"), held["time"]))
     if held["revision"]:
         said.append((iri("nlpkit:revision"), held["revision"]))
     return said

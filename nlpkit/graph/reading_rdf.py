@@ -210,6 +210,7 @@ class _Reader:
             "text": self._one(place, "nif:anchorOf") or "",
             "score": self._one(place, "itsrdf:taConfidence"),
             "revision": self._one(place, "nlpkit:revision") or "",
+            "time": self._one(place, "nlpkit:time"),
         }
 
 

@@ -54,7 +54,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a fact is said: the characters [start, end) of a document, and who read it there."""
+    """Where a fact is said: the characters [start, end) of a document, and who read it there.
+
+    `time` is the period that the text states with the fact, as `nlpkit.times` writes it ("1905", "1905/..").
+    """
 
     document: str
     start: int
@@ -62,10 +65,12 @@ class Evidence:
     text: str
     score: float | None = None
     revision: str = ""
+    time: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as plain JSON types."""
-        return {"document": self.document, "start": self.start, "end": self.end, "text": self.text, "score": self.score}
+        place = {"document": self.document, "start": self.start, "end": self.end, "text": self.text}
+        return place | {"score": self.score, "time": self.time}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """The tables of a store. `APPLICATION` marks the file as ours, `VERSION` says which tables it has.
 
 Names are counted by entity (`alias`), so that taking a document away leaves exactly what the others
-support. `block` holds the resolver's blocking keys, counted likewise. `fact` sums up `evidence`.
+support. `block` holds the resolver's blocking keys, counted likewise. `fact` sums up `evidence`, whose `time` is
+the period that its text states, as EDTF has it. `UPGRADES` make a file of an older version one of the next.
 """
 
 from __future__ import annotations
 
 APPLICATION = 0x6E6C706B
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE state (version INTEGER NOT NULL);
@@ -41,7 +42,8 @@ CREATE INDEX fact_object ON fact (object, relation, subject);
 CREATE TABLE evidence (
     id INTEGER PRIMARY KEY AUTOINCREMENT, fact INTEGER NOT NULL, document INTEGER NOT NULL,
     subject INTEGER NOT NULL, object INTEGER NOT NULL, origin TEXT,
-    start INTEGER NOT NULL, end INTEGER NOT NULL, text TEXT NOT NULL, score REAL, revision TEXT NOT NULL);
+    start INTEGER NOT NULL, end INTEGER NOT NULL, text TEXT NOT NULL, score REAL, revision TEXT NOT NULL,
+    time TEXT);
 CREATE INDEX evidence_fact ON evidence (fact);
 CREATE INDEX evidence_document ON evidence (document);
 CREATE TABLE merge (
@@ -52,3 +54,5 @@ CREATE TABLE split (
     document TEXT NOT NULL, hash TEXT NOT NULL, place INTEGER NOT NULL,
     PRIMARY KEY (document, hash, place)) WITHOUT ROWID;
 """
+
+UPGRADES = {1: "ALTER TABLE evidence ADD COLUMN time TEXT"}

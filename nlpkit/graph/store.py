@@ -21,6 +21,10 @@ from nlpkit.graph.resolve import Candidate
 from nlpkit.names import normalise
 
 _NEAR = 70.0
+EVIDENCE = (
+    "COALESCE(origin, document.name), evidence.start, evidence.end, text, evidence.score, revision, evidence.time"
+)
+"""The columns of an `Evidence`, from the tables evidence and document."""
 
 
 class Store:
@@ -154,8 +158,7 @@ class Store:
         return [
             Evidence(*row)
             for row in self.db.execute(
-                "SELECT COALESCE(origin, document.name), evidence.start, evidence.end, text, evidence.score, revision "
-                f"FROM evidence JOIN document ON document.id = document {_OF_FACT}",
+                f"SELECT {EVIDENCE} FROM evidence JOIN document ON document.id = document {_OF_FACT}",
                 (fact.subject, fact.relation, fact.object),
             )
         ]
@@ -269,12 +272,13 @@ class Store:
     def marked_evidence(self, fact: Fact) -> list[MarkedEvidence]:
         """Return where a fact is said, strongest first, with the places where its two entities are mentioned."""
         rows = self.db.execute(
-            "SELECT COALESCE(origin, document.name), evidence.start, evidence.end, text, evidence.score, revision, "
-            f"subject, object FROM evidence JOIN document ON document.id = document {_OF_FACT}",
+            f"SELECT {EVIDENCE}, subject, object FROM evidence JOIN document ON document.id = document {_OF_FACT}",
             (fact.subject, fact.relation, fact.object),
         ).fetchall()
         return [
-            MarkedEvidence(Evidence(*row[:6]), self._marks(row[6], row[1], row[2]), self._marks(row[7], row[1], row[2]))
+            MarkedEvidence(
+                Evidence(*row[:-2]), self._marks(row[-2], row[1], row[2]), self._marks(row[-1], row[1], row[2])
+            )
             for row in rows
         ]
 

@@ -14,18 +14,27 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from nlpkit.graph.records import Evidence, Fact, FactSource, Node
+from nlpkit.graph.timing import holds
 from nlpkit.graph.vocabulary import Wording, vocabulary
 from nlpkit.lexicon import FEMALE_NAMES, MALE_NAMES
 from nlpkit.names import gender_of, normalise, untitled
+from nlpkit.times import Period
 
 Walk = tuple[str, bool]
 
 
 class View:
-    """A FactSource over another, with the meaning of relations applied."""
+    """A FactSource over another, with the meaning of relations applied.
 
-    def __init__(self, source: FactSource) -> None:
+    Args:
+        source: the graph below.
+        at: follow only what held within this period; counts of facts are those of all times.
+
+    """
+
+    def __init__(self, source: FactSource, at: Period | None = None) -> None:
         self.source = source
+        self.at = at
 
     @property
     def version(self) -> int:
@@ -77,7 +86,7 @@ class View:
         """Return the facts along a relation that stand up to what is known of it."""
         wording = vocabulary().get(relation)
         if wording is None:
-            return self.source.follow(node_ids, relation, inverse)
+            return self._at(self.source.follow(node_ids, relation, inverse))
         facts = [fact for fact in self._joined(node_ids, relation, wording, inverse) if self._fits(fact, wording)]
         if wording.rules.exclusive:
             facts = self._winning(facts, wording)
@@ -85,13 +94,19 @@ class View:
             facts = self._single(facts, relation, inverse)
         return facts
 
+    def _at(self, facts: list[Fact]) -> list[Fact]:
+        """Return the facts that held then."""
+        if self.at is None:
+            return facts
+        return [fact for fact in facts if holds(fact.relation, (e.time for e in self.source.evidence(fact)), self.at)]
+
     def _joined(self, node_ids: Collection[int], relation: str, wording: Wording, inverse: bool) -> list[Fact]:
         """Return the facts of a relation and those that say the same the other way about, each pair once."""
         best: dict[tuple[int, int], Fact] = {}
-        for fact in self.source.follow(node_ids, relation, inverse):
+        for fact in self._at(self.source.follow(node_ids, relation, inverse)):
             best[fact.subject, fact.object] = fact
         for other in (*wording.rules.inverse, *((relation,) if wording.rules.symmetric else ())):
-            for fact in self.source.follow(node_ids, other, not inverse):
+            for fact in self._at(self.source.follow(node_ids, other, not inverse)):
                 turned = replace(
                     fact, subject=fact.object, relation=relation, object=fact.subject, property=wording.property
                 )

@@ -17,7 +17,7 @@ from nlpkit.errors import GraphError
 from nlpkit.graph.english import PREPOSITIONS, content_stems, stem
 
 _KEYS: Final = {"label", "subject", "object", "types", "forward", "backward", "ask", "ask_back"}
-_RULES: Final = {"inverse", "symmetric", "single", "exact", "exclusive", "gender"}
+_RULES: Final = {"inverse", "symmetric", "transitive", "single", "exact", "lasting", "exclusive", "gender"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,18 @@ class Side:
 class Rules:
     """What holds of a relation by its meaning.
 
-    `inverse`: relations that say the same from object to subject. `symmetric`: it holds both ways. `single`: a
-    subject has one object; `exact`: and no other that is true as well, as a country is beside a city. `exclusive`:
-    two entities stand in one relation of this group. `gender`: the object's.
+    `inverse`: relations that say the same from object to subject. `symmetric`: it holds both ways. `transitive`: what
+    holds of A and B, and of B and C, holds of A and C. `single`: a subject has one object at a time; `exact`: and no
+    other that is true as well, as a country is beside a city. `lasting`: what was once so stays so, as a place of
+    birth. `exclusive`: two entities stand in one relation of this group. `gender`: the object's.
     """
 
     inverse: tuple[str, ...] = ()
     symmetric: bool = False
+    transitive: bool = False
     single: bool = False
     exact: bool = False
+    lasting: bool = False
     exclusive: str = ""
     gender: str = ""
 
@@ -149,7 +152,7 @@ def _worded(key: str, spec: RelationSpec) -> Wording:
     subject_types, object_types = spec.types or ((), ())
     forward = _side(own.forward, spec.object, spec.forward, spec.ask, object_types)
     backward = _side(own.backward, spec.subject, spec.backward, spec.ask_back, subject_types)
-    rules = Rules(spec.inverse, spec.symmetric, spec.single, spec.exact, spec.exclusive, spec.gender)
+    rules = Rules(**{rule: getattr(spec, rule) for rule in _RULES})
     return Wording(spec.label or key, key if spec.label else None, forward, backward, rules)
 
 

@@ -15,6 +15,7 @@ from nlpkit.cli.texts import read_texts
 if TYPE_CHECKING:
     from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.graph.records import GraphAnswer
+    from nlpkit.graph.snapshot import Snapshot
 
 _TOPIC = re.compile(r"\[([^\[\]]+)\]")
 _EVIDENCE_SHOWN = 3
@@ -32,6 +33,7 @@ def ask(
         "-a",
         help="The adapter or pack that the graph was built with; again for more.",
     ),
+    at: str = typer.Option("", "--at", help="Answer from what held at this time: 1905, June 1905, 1901/1905."),
     plan: bool = typer.Option(False, "--plan", help="Show the plan that was followed."),
     json: bool = typer.Option(False, "--json", help="One JSON object a line, and nothing else."),
 ) -> None:
@@ -44,14 +46,14 @@ def ask(
     asked = [question] if question is not None else (d.text for d in read_texts(questions or "-") if d.text.strip())
     with KnowledgeGraph.open(kg, kit=nlpkit.load(*adapter)) as graph:
         for line in asked:
-            answer = answer_line(graph, line)
+            answer = answer_line(graph.at(at) if at else graph, line)
             if json:
                 emit(answer.to_dict())
             else:
                 show_answer(answer, plan=plan)
 
 
-def answer_line(graph: KnowledgeGraph, line: str) -> GraphAnswer:
+def answer_line(graph: KnowledgeGraph | Snapshot, line: str) -> GraphAnswer:
     """Answer one line: a question whose topics may be marked by square brackets."""
     topics = _TOPIC.findall(line)
     answer = graph.ask(_TOPIC.sub(r"\1", line), topics=topics or None)
