@@ -53,6 +53,7 @@ class RelationSpec:
     lasting: bool = False
     exclusive: str = ""
     gender: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,6 +110,16 @@ def test_only_what_belongs_to_an_adapter_is_packed(spec, tmp_path):
         assert not [name for name in pack.files if "secret" in name]
 
 
+RING = """
+[relations.a]
+inverse = ["b"]
+[relations.b]
+inverse = ["c"]
+[relations.c]
+inverse = ["a"]
+[relations.P19]"""
+
+
 @pytest.mark.parametrize(
     ("old", "new", "match"),
     [
@@ -120,6 +130,14 @@ def test_only_what_belongs_to_an_adapter_is_packed(spec, tmp_path):
         ("[relations.P19]", '[relations.P19]\ntypes = [["PER"], ["PLACE"]]', r"types of relations.*'PLACE'"),
         ("[relations.P19]", '[relations.P19]\ntypes = [["PER"]]', r"relations.P19.types.*two lists"),
         ("[relations.P19]", "[relations.P19]\nsubjects = []", r"unknown key 'relations.P19.subjects'; allowed: label"),
+        (
+            "[relations.P19]",
+            '[relations.P19]\ninverse = ["birthplace"]',
+            r"P19.inverse: no relation 'birthplace'; near it",
+        ),
+        ("[relations.P19]", '[relations.P19]\nafter = "date of brith"', r"P19.after: no .*near it: date of birth"),
+        ("[relations.P19]", '[relations.P19]\ninverse = ["place of birth"]', "'place of birth' would say .*symmetric"),
+        ("[relations.P19]", RING, "'a' and 'b' and 'c' would say the same in both directions"),
         ('["A. Lee", "Lady Lee"]', '"A. Lee"', r"aliases.PER.Ann Lee = 'A. Lee'; allowed: a list of strings"),
         ('title = "Births"', "", "key 'title' is missing"),
     ],

@@ -17,6 +17,7 @@ from nlpkit.graph import ask as asking
 from nlpkit.graph import build as building
 from nlpkit.graph import draw, export, imports, networks, sparql
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
+from nlpkit.graph.conflicts import Conflict, conflicts
 from nlpkit.graph.ledger import Ledger
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
 from nlpkit.graph.snapshot import Snapshot
@@ -232,6 +233,11 @@ class KnowledgeGraph:
 
         """
         return Snapshot(self, when(time))
+
+    def check(self) -> list[Conflict]:
+        """Return the facts that cannot all be true, by what is known of relations (the kit's domain included)."""
+        with knowing(domain_of(self.kit)):
+            return list(conflicts(self.store))
 
     def summary(self) -> draw.Summary:
         """Return what there is: counts, types, relations by frequency, the most connected entities."""

@@ -209,11 +209,12 @@ class Store:
         for (node_id, name, type_, count), group in groupby(rows, key=itemgetter(0, 1, 2, 3)):
             yield Node(node_id, name, type_, tuple(row[4] for row in group if row[4] != name), count)
 
-    def facts(self) -> Iterator[Fact]:
-        """Go through the facts in the order of their making."""
+    def facts(self, relation: str | None = None) -> Iterator[Fact]:
+        """Go through the facts, or those of one relation, in the order of their making."""
         for row in self.db.execute(
             "SELECT subject, name, object, score, property FROM fact JOIN relation ON relation.id = relation "
-            "ORDER BY fact.id"
+            "WHERE ?1 IS NULL OR name = ?1 ORDER BY fact.id",
+            (relation,),
         ):
             yield Fact(*row)
 

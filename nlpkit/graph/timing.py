@@ -128,11 +128,11 @@ def holds(relation: str, times: Iterable[str | None], at: Period) -> bool:
     wording = vocabulary().get(relation)
     if wording is not None and wording.rules.lasting:
         return any(Period(time.first, None).overlaps(at) for time in said)
-    return any(time.overlaps(at) for time in _closed(said))
+    return any(time.overlaps(at) for time in closed(said))
 
 
-def _closed(periods: Iterable[Period]) -> list[Period]:
-    """Return periods, those open at the end and those open at the beginning joined where they can be."""
+def closed(periods: Iterable[Period]) -> list[Period]:
+    """Return periods, those without end and those without beginning joined where they can be."""
     found = list(periods)
     begins = [time.first for time in found if time.first is not None and time.last is None]
     ends = [time.last for time in found if time.first is None and time.last is not None]

@@ -12,12 +12,14 @@ from importlib.resources import files
 from itertools import chain, zip_longest
 from typing import Any, Final
 
+import networkx as nx
+
 from nlpkit.domain import Domain, RelationSpec
 from nlpkit.errors import GraphError
 from nlpkit.graph.english import PREPOSITIONS, content_stems, stem
 
 _KEYS: Final = {"label", "subject", "object", "types", "forward", "backward", "ask", "ask_back"}
-_RULES: Final = {"inverse", "symmetric", "transitive", "single", "exact", "lasting", "exclusive", "gender"}
+_RULES: Final = {"inverse", "symmetric", "transitive", "single", "exact", "lasting", "exclusive", "gender", "after"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Rules:
     holds of A and B, and of B and C, holds of A and C. `single`: a subject has one object at a time; `exact`: and no
     other that is true as well, as a country is beside a city. `lasting`: what was once so stays so, as a place of
     birth. `exclusive`: two entities stand in one relation of this group. `gender`: the object's.
+    `after`: its time is not before that of this relation, as a death is not before a birth.
     """
 
     inverse: tuple[str, ...] = ()
@@ -52,6 +55,7 @@ class Rules:
     lasting: bool = False
     exclusive: str = ""
     gender: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,19 @@ def completed(key: str, spec: RelationSpec) -> RelationSpec:
     types = {"types": tuple(tuple(side) for side in known["types"])} if known else {}
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
     return RelationSpec(**plain | types | given)
+
+
+def own_inverses(relations: Mapping[str, RelationSpec]) -> Iterator[tuple[str, ...]]:
+    """Go through the groups of relations that would be their own inverses, as A of B, B of C and C of A would be.
+
+    Two that are each other's are not: an even number of turns leads back. A `symmetric` relation may be its own.
+    """
+    names = {spec.label or key: spec for key, spec in relations.items()}
+    inverses = nx.DiGraph([(name, other) for name, spec in names.items() for other in spec.inverse])
+    for group in nx.strongly_connected_components(inverses):
+        turned = any(name in names and names[name].symmetric for name in group)
+        if not turned and not nx.is_bipartite(inverses.subgraph(group).to_undirected()):
+            yield tuple(sorted(group))
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from nlpkit import __version__, checkpoint
 from nlpkit.card import label_names
 from nlpkit.domain import KINDS, Domain, LabelSpec, RelationSpec
 from nlpkit.errors import AdapterError, RecipeError
-from nlpkit.graph.vocabulary import completed
+from nlpkit.graph.vocabulary import completed, own_inverses, vocabulary
 from nlpkit.packing.contents import CARD, FILES, MANIFEST, Pack, PackedAdapter, PackedBackbone, hashes, is_closed, write
 from nlpkit.recipes import GENERATION, table_of
 from nlpkit.tables import Rule, read
@@ -66,6 +67,7 @@ def build(file: str | Path, out: str | Path, *, any_licence: bool = False) -> Pa
         _check_account(name, account, accounts[0], any_licence)
     relations = {key: completed(key, relation) for key, relation in spec.relations.items()}
     _check_labels(accounts, replace(spec, relations=relations), str(file))
+    _check_rules(relations, str(file))
     domain = Domain(spec.labels, relations, spec.thresholds, spec.aliases)
     backbone = PackedBackbone(**{name: accounts[0]["backbone"][name] for name in PackedBackbone.__slots__})
     with tempfile.TemporaryDirectory(prefix="nlpkit-pack-") as scratch:
@@ -121,6 +123,22 @@ def _check_labels(accounts: Sequence[Mapping[str, Any]], spec: PackSpec, source:
                 raise RecipeError(
                     f"{source}: {where}: nothing in this pack gives {name!r}; known: {', '.join(sorted(allowed))}"
                 )
+
+
+def _check_rules(relations: Mapping[str, RelationSpec], source: str) -> None:
+    """Refuse relations that name none that is known, or that are their own inverses without being symmetric."""
+    known = {*vocabulary().wordings, *(spec.label or key for key, spec in relations.items())}
+    for key, spec in relations.items():
+        for rule, names in (("inverse", spec.inverse), ("after", (spec.after,) * bool(spec.after))):
+            for name in names:
+                if name not in known:
+                    near = ", ".join(get_close_matches(name, known, n=3)) or "wikidata.toml has the names"
+                    raise RecipeError(f"{source}: relations.{key}.{rule}: no relation {name!r}; near it: {near}")
+    for group in own_inverses(relations):
+        raise RecipeError(
+            f"{source}: relations: by their `inverse`, {' and '.join(map(repr, group))} would say the same in both "
+            "directions; name one inverse for each, or set `symmetric = true` where that is meant"
+        )
 
 
 def _packed(source: Path, account: Mapping[str, Any], folder: Path) -> PackedAdapter:

@@ -39,7 +39,10 @@ def test_these_are_the_commands():
         [
             *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "compare", "demo"),
             *("check", "split", "convert", "init", "continue", "explain"),
-            *(f"graph {verb}" for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo")),
+            *(
+                f"graph {verb}"
+                for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo", "check", "query")
+            ),
             *(f"pack {verb}" for verb in ("build", "check", "push", "pull")),
         ]
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from nlpkit.cli.graph import ask, build, edit, query, show, transfer
+from nlpkit.cli.graph import ask, build, check, edit, query, show, transfer
 
 app = typer.Typer(help="Build a knowledge graph from texts, ask it, show it, move it.", no_args_is_help=True)
 app.command("build")(build.build)
 app.command("ask")(ask.ask)
+app.command("check")(check.check)
 app.command("query")(query.query)
 app.command("show")(show.show)
 app.command("export")(transfer.export)
