@@ -67,12 +67,12 @@ class DataSpec:
 
     `FILE#PART` is a part of a file, for formats that have parts. Without a `dev` file, `hold_out` documents of `train`
     are drawn with `seed` and kept aside for choosing, with all that has the same texts. With `deduplicate`, training
-    texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, and `test_sample`
-    how many of `test` to report on, drawn with `seed`; 0 means all. `shots`, in place of `sample`, is how many examples
-    of each label to train on, drawn with `seed` too (where a label has fewer, all of them). `replay` is a file of what
-    was learnt before, from which `replay_share` as many documents as are new are drawn to be learnt beside them. Where
-    a recipe has several data sets, `heads` names the heads that learn from this one, and `folder` is where it lies
-    below `--data`.
+    texts that also occur in dev or test are dropped. `sample` is how many of the rest to train on, `dev_sample` how
+    many of `dev` to choose on and `test_sample` how many of `test` to report on, drawn with `seed`; 0 means all.
+    `shots`, in place of `sample`, is how many examples of each label to train on, drawn with `seed` too (where a label
+    has fewer, all of them). `replay` is a file of what was learnt before, from which `replay_share` as many documents
+    as are new are drawn to be learnt beside them. Where a recipe has several data sets, `heads` names the heads that
+    learn from this one, and `folder` is where it lies below `--data`.
     """
 
     format: Annotated[str, _NOT_EMPTY]
@@ -82,6 +82,7 @@ class DataSpec:
     hold_out: Annotated[int, _NOT_NEGATIVE] = 0
     deduplicate: bool = False
     sample: Annotated[int, _NOT_NEGATIVE] = 0
+    dev_sample: Annotated[int, _NOT_NEGATIVE] = 0
     test_sample: Annotated[int, _NOT_NEGATIVE] = 0
     shots: Annotated[int | None, _ABOVE_0_OR_NONE] = None
     seed: Annotated[int, _NOT_NEGATIVE] = 13

@@ -173,8 +173,7 @@ class Run:
             if not learning or isinstance(e, DataError):
                 self._save("last")
             raise
-        finally:
-            self._close("_trunks")
+        self._close("_trunks")
 
     def close(self) -> None:
         """Remove the files that only a run that is going on needs; `finish` does it too."""

@@ -8,6 +8,7 @@ from samples import EXAMPLES, passes
 from test_adapters import stirred
 
 from nlpkit import engine
+from nlpkit import trunks as trunks_module
 from nlpkit.adapters import Adapted
 from nlpkit.adapters.rows import RowLinear
 from nlpkit.engine import Job, Reading
@@ -131,4 +132,37 @@ def test_kept_trunks_give_what_a_whole_pass_gives(kind, tmp_path):
         whole, kept = backbone.hidden(batch), backbone.hidden(batch, given=trunks.of(batch))
     torch.testing.assert_close(kept.states[kept.mask], whole.states[whole.mask], atol=1e-5, rtol=0)
     trunks.close()
-    assert not trunks.path.exists()
+    assert not list(trunks.path.parent.iterdir())
+
+
+def test_trunks_of_a_killed_run_are_taken_up_where_they_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(trunks_module, "_KEPT_EVERY", 2)
+    monkeypatch.setattr(trunks_module, "BATCH_PIECES", 64)
+    backbone = fake_backbone()
+    windows = [w for n, d in enumerate(TEXTS) for w in READING.windows(backbone, d, n)]
+    whole = Trunks(backbone, windows, 1, tmp_path / "whole.npy")
+    computed, read = [], []
+    trunk = backbone.trunk
+
+    def counted(batch, layer):
+        if len(computed) == 3:
+            raise KeyboardInterrupt
+        computed.append(batch)
+        return trunk(batch, layer)
+
+    monkeypatch.setattr(backbone, "trunk", counted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            Trunks(backbone, windows, 1, tmp_path / "cut.npy")
+        computed.clear()
+    monkeypatch.setattr(backbone, "trunk", lambda batch, layer: computed.append(batch) or trunk(batch, layer))
+    cut = Trunks(backbone, windows, 1, tmp_path / "cut.npy", progress=read.append)
+    assert sum(read) == len(windows)
+    assert 0 < sum(map(len, computed)) < len(windows)
+    for window in windows:
+        assert torch.equal(cut.of([window]).states, whole.of([window]).states)
+    computed.clear()
+    Trunks(backbone, windows, 1, tmp_path / "cut.npy")
+    assert computed == []
+    Trunks(backbone, windows[1:], 1, tmp_path / "cut.npy")
+    assert sum(map(len, computed)) == len(windows) - 1, "other windows are read anew"

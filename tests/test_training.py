@@ -220,6 +220,15 @@ def test_a_part_of_the_test_file_is_the_same_part_each_time(folder):
     assert splits.tests(replace(spec, test_sample=999), folder) == whole
 
 
+def test_a_part_of_the_dev_file_is_chosen_on(folder):
+    spec = replace(recipes.from_dict(TABLE, name="sample").data, hold_out=6)
+    train, dev = splits.split(spec, folder)
+    fewer = splits.split(replace(spec, dev_sample=2), folder)
+    assert fewer[0] == train
+    assert len(fewer[1]) == 2 < len(dev)
+    assert {d.text for d in fewer[1]} <= {d.text for d in dev}
+
+
 def test_a_hold_out_that_takes_everything_is_refused(folder):
     recipe = replace(RECIPE, data=replace(RECIPE.data, hold_out=25))
     with pytest.raises(DataError, match="0 to 24"):

@@ -30,7 +30,8 @@ def split(spec: DataSpec, data: Path) -> tuple[list[Document], list[Document]]:
         documents = _few(documents, spec.shots, spec)
     else:
         documents = _drawn(documents, spec.sample, spec.seed)
-    return [*documents, *_replayed(spec, folder, len(documents))], dev
+    replayed = _replayed(spec, folder, len(documents))
+    return [*documents, *replayed], _drawn(dev, spec.dev_sample, spec.seed)
 
 
 def tests(spec: DataSpec, data: Path) -> list[Document]:
