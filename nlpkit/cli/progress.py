@@ -62,9 +62,10 @@ class Bar:
         self._progress.update(self._task, completed=done, total=total, detail=shown)
         if not self._console.is_terminal and now - self._said >= _EVERY:
             self._said = now
-            left = f", {_minutes((total - done) / rate)} left" if total and rate else ""
+            left = f", {duration((total - done) / rate)} left" if total and rate else ""
             note(f"{self.title}: {done}{f'/{total}' if total else ''} {self.unit}, {shown}{left}")
 
 
-def _minutes(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return minutes and seconds as "12:05"."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -117,7 +117,7 @@ def add_document(
     chain_of = _checked(document)
     ledger = Ledger(store)
     with store.transaction():
-        row = ledger.open_document(document.id, "text", digest, len(document.text), document.metadata)
+        row = ledger.open_document(document.id, "text", digest, len(document.text), document.metadata, revision)
         births = {subject: r.object.text for r, subject, _ in chain_of if r.label == BIRTH and (r.score or 1.0) >= SURE}
         vectors = contexts or [None] * len(document.chains)
         chains = _add_chains(Resolver(store, domain), ledger, row, document, digest, vectors, births)

@@ -74,7 +74,8 @@ class Database:
         self.connection.execute("BEGIN IMMEDIATE")
         with self._ended():
             for version in range(self._checked_version(), VERSION):  # another process may have done it meanwhile
-                self.connection.execute(UPGRADES[version])
+                for statement in UPGRADES[version]:
+                    self.connection.execute(statement)
             self.connection.execute(f"PRAGMA user_version={VERSION}")
 
     def _checked_version(self) -> int:
@@ -118,6 +119,14 @@ class Database:
             with self._ended():
                 yield
                 self.connection.execute("UPDATE state SET version = version + 1")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the file inside, whatever others write meanwhile."""
+        with self.explained():
+            self.connection.execute("BEGIN")
+            with self._ended():
+                yield
 
     @contextmanager
     def _ended(self) -> Iterator[None]:

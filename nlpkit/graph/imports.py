@@ -33,7 +33,7 @@ TIME = "time"
 """A column that triples may have beside these: when the fact holds."""
 _Triple = tuple[int, str, tuple[str, str, str], str | None]
 """Where its line begins, the line, and what it says."""
-_SAME_NAME = "same name as in the imported file"
+SAME_NAME = "same name as in the imported file"
 
 
 def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS) -> bool:
@@ -130,12 +130,12 @@ class _Names:
         """Return the chain of a name, written when first met."""
         chain = self.chains.get(name)
         if chain is None:
-            entity = _same_name(self.ledger.store, name) if self.known else None
+            entity = same_name(self.ledger.store, name) if self.known else None
             chain = self.ledger.add_chain(self.document, len(self.chains), NewChain(name, "", {name: 0}, 0), entity)
             self.chains[name] = chain
             self.entities[chain] = self.ledger.entity_of(chain)
             if entity is not None:
-                self.ledger.record_merge(chain, entity, _SAME_NAME, 1.0)
+                self.ledger.record_merge(chain, entity, SAME_NAME, 1.0)
         self.counts[chain] += 1
         return chain
 
@@ -155,7 +155,8 @@ class _Names:
         self.ledger.store.forget()
 
 
-def _same_name(store: Store, name: str, type_: str | None = None) -> int | None:
+def same_name(store: Store, name: str, type_: str | None = None) -> int | None:
+    """Return the entity that bears exactly this name, and has this type where one is given; None if there is none."""
     for node in store.find(name):
         if name in (node.name, *node.aliases) and type_ in (None, node.type):
             return node.id
@@ -244,11 +245,11 @@ def _load_graph(ledger: Ledger, document: int, graph: nx.MultiDiGraph) -> None:
     # Nodes that keep their ids come first, so that no new id can stand in their way.
     for place, node in enumerate(sorted(graph, key=lambda key: _node_id(key) is None)):
         chain = _chain(node, graph.nodes[node])
-        entity = None if empty else _same_name(ledger.store, chain.name, chain.label)
+        entity = None if empty else same_name(ledger.store, chain.name, chain.label)
         entity = None if entity in taken else entity
         chains[node] = ledger.add_chain(document, place, chain, entity, _node_id(node) if empty else None)
         if entity is not None:
-            ledger.record_merge(chains[node], entity, _SAME_NAME, 1.0)
+            ledger.record_merge(chains[node], entity, SAME_NAME, 1.0)
         entities[chains[node]] = ledger.entity_of(chains[node])
         taken.add(entities[chains[node]])
     ledger.add_evidence(document, _said(ledger, graph, chains), entities)

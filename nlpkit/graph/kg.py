@@ -15,9 +15,10 @@ import networkx
 from nlpkit.errors import GraphError, InputError
 from nlpkit.graph import ask as asking
 from nlpkit.graph import build as building
-from nlpkit.graph import draw, export, imports, networks, sparql
+from nlpkit.graph import draw, export, imports, joining, networks, sparql
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
 from nlpkit.graph.conflicts import Conflict, conflicts
+from nlpkit.graph.differences import Difference, differences
 from nlpkit.graph.ledger import Ledger
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
 from nlpkit.graph.snapshot import Snapshot
@@ -25,6 +26,7 @@ from nlpkit.graph.sources import Sources
 from nlpkit.graph.store import Store
 from nlpkit.graph.timing import when
 from nlpkit.graph.topics import find_topics
+from nlpkit.graph.verifying import faults
 from nlpkit.graph.view import View
 from nlpkit.graph.vocabulary import knowing
 from nlpkit.times import Period
@@ -59,6 +61,7 @@ class KnowledgeGraph:
         path: str | Path | None = None,
         *,
         progress: Callable[[building.Progress], None] | None = None,
+        again: bool = False,
     ) -> Self:
         """Read texts into a graph; run again, it goes on where it stopped, and does what changed.
 
@@ -67,6 +70,7 @@ class KnowledgeGraph:
             kit: reads the texts: `nlpkit.load()`.
             path: the graph's file; None for one that is gone once closed.
             progress: called after every document.
+            again: read those documents alone that are in the graph and were read by other adapters.
 
         Raises:
             InputError: a source named here cannot be used.
@@ -76,11 +80,25 @@ class KnowledgeGraph:
         """
         graph, new = cls._made(path, kit)
         try:
-            graph.report = building.build(graph.store, sources, kit, progress)
+            graph.report = building.build(graph.store, sources, kit, progress, again=again)
         except BaseException:
             graph._abandon(new)
             raise
         return graph
+
+    @classmethod
+    def estimate(
+        cls, sources: Sources, kit: Extractor, path: str | Path | None = None, *, again: bool = False
+    ) -> building.Estimate:
+        """Tell what `build` would do with the same arguments, and how long it would read; nothing is written.
+
+        Raises:
+            InputError: a source named here cannot be used.
+            StoreError: the file is no graph.
+
+        """
+        with cls._made(path if path and Path(path).exists() else None, kit)[0] as graph:
+            return building.estimate(graph.store, sources, kit, again=again)
 
     @classmethod
     def load_file(
@@ -173,15 +191,37 @@ class KnowledgeGraph:
         add_document(self.store, document, digest, revision=revision, contexts=contexts, domain=domain)
         return True
 
-    def remove(self, document_id: str) -> None:
-        """Take a document out, with every fact and node that only it supported.
+    def remove(self, *document_ids: str) -> None:
+        """Take documents out, with every fact and node that only they supported: all of them, or none.
 
         Raises:
             GraphError: there is no such document.
 
         """
         with self.store.transaction():
-            Ledger(self.store).remove_document(document_id)
+            for document in document_ids:
+                Ledger(self.store).remove_document(document)
+
+    def copy(self, path: str | Path) -> None:
+        """Write the graph, as it is now, to another file.
+
+        Raises:
+            StoreError: something is there already, or there is no room.
+
+        """
+        self.store.copy(Path(path))
+
+    def join(
+        self, other: KnowledgeGraph, *, theirs: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> joining.Joined:
+        """Take the documents of another graph in, its entities linked to those known here; see `nlpkit.graph.joining`.
+
+        Raises:
+            GraphError: both are one file, or were read with different backbones.
+            StoreError: no room left; what was written stays.
+
+        """
+        return joining.join(self.store, other.store, theirs=theirs, domain=domain_of(self.kit), progress=progress)
 
     def undo(self, merge_id: int) -> None:
         """Split a merged entity of one document off again, for as long as that document does not change.
@@ -233,6 +273,14 @@ class KnowledgeGraph:
 
         """
         return Snapshot(self, when(time))
+
+    def differences(self, other: KnowledgeGraph) -> list[Difference]:
+        """Return what another graph has more, less or otherwise than this one."""
+        return list(differences(self.store, other.store))
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the file: rows that belong to nothing or wrong sums; [] if it is whole."""
+        return list(faults(self.store))
 
     def check(self) -> list[Conflict]:
         """Return the facts that cannot all be true, by what is known of relations (the kit's domain included)."""

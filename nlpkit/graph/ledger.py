@@ -56,14 +56,16 @@ class Ledger:
         self.store = store
         self.db = store.db
 
-    def open_document(self, name: str, kind: str, digest: str, length: int, metadata: Mapping[str, Any]) -> int:
+    def open_document(
+        self, name: str, kind: str, digest: str, length: int, metadata: Mapping[str, Any], revision: str = ""
+    ) -> int:
         """Write a document's row, taking an older version of it out first, and return its id."""
         if self.db.value("SELECT id FROM document WHERE name = ?", (name,)) is not None:
             self.remove_document(name)
         self.db.execute("DELETE FROM split WHERE document = ? AND hash <> ?", (name, digest))
         return self.db.insert(
-            "INSERT INTO document (name, kind, hash, length, metadata) VALUES (?, ?, ?, ?, ?)",
-            (name, kind, digest, length, json.dumps(dict(metadata), ensure_ascii=True, default=str)),
+            "INSERT INTO document (name, kind, hash, length, metadata, revision) VALUES (?, ?, ?, ?, ?, ?)",
+            (name, kind, digest, length, json.dumps(dict(metadata), ensure_ascii=True, default=str), revision),
         )
 
     def remove_document(self, name: str) -> None:

@@ -1,21 +1,22 @@
 """The tables of a store. `APPLICATION` marks the file as ours, `VERSION` says which tables it has.
 
-Names are counted by entity (`alias`), so that taking a document away leaves exactly what the others
-support. `block` holds the resolver's blocking keys, counted likewise. `fact` sums up `evidence`, whose `time` is
-the period that its text states, as EDTF has it. `UPGRADES` make a file of an older version one of the next.
+Names are counted by entity (`alias`), so that taking a document away leaves exactly what the others support; its
+`revision` is the adapters that read it. `block` holds the resolver's blocking keys, counted likewise. `fact` sums up
+`evidence`, whose `time` is the period that its text states, as EDTF has it. `UPGRADES` make a file of an older version
+one of the next.
 """
 
 from __future__ import annotations
 
 APPLICATION = 0x6E6C706B
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 CREATE TABLE state (version INTEGER NOT NULL);
 INSERT INTO state VALUES (0);
 CREATE TABLE document (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, hash TEXT NOT NULL,
-    length INTEGER NOT NULL, metadata TEXT NOT NULL);
+    length INTEGER NOT NULL, metadata TEXT NOT NULL, revision TEXT NOT NULL DEFAULT '');
 CREATE TABLE entity (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, type TEXT NOT NULL, count INTEGER NOT NULL);
 CREATE TABLE alias (
@@ -55,4 +56,10 @@ CREATE TABLE split (
     PRIMARY KEY (document, hash, place)) WITHOUT ROWID;
 """
 
-UPGRADES = {1: "ALTER TABLE evidence ADD COLUMN time TEXT"}
+UPGRADES = {
+    1: ("ALTER TABLE evidence ADD COLUMN time TEXT",),
+    2: (
+        "ALTER TABLE document ADD COLUMN revision TEXT NOT NULL DEFAULT ''",
+        "UPDATE document SET revision = COALESCE((SELECT revision FROM evidence WHERE document = document.id), '')",
+    ),
+}

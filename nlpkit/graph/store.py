@@ -13,7 +13,7 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
-from nlpkit.errors import GraphError
+from nlpkit.errors import GraphError, StoreError
 from nlpkit.graph.candidates import CandidatePool
 from nlpkit.graph.database import Database, json_list
 from nlpkit.graph.records import Evidence, Fact, MarkedEvidence, Merge, Node
@@ -22,7 +22,8 @@ from nlpkit.names import normalise
 
 _NEAR = 70.0
 EVIDENCE = (
-    "COALESCE(origin, document.name), evidence.start, evidence.end, text, evidence.score, revision, evidence.time"
+    "COALESCE(origin, document.name), evidence.start, evidence.end, text, evidence.score, evidence.revision, "
+    "evidence.time"
 )
 """The columns of an `Evidence`, from the tables evidence and document."""
 
@@ -50,6 +51,20 @@ class Store:
     def path(self) -> Path:
         """The store's file."""
         return self.db.path
+
+    def copy(self, path: Path) -> None:
+        """Write all of it, as it is now, to a file that is not there yet.
+
+        Raises:
+            StoreError: something is there, or there is no room.
+
+        """
+        if path.exists():
+            raise StoreError(f"{str(path)!r} is there already; give the copy another name")
+        self.db.execute("VACUUM INTO ?", (str(path),))
+        copied = Database(path, create=False)
+        copied.execute("PRAGMA journal_mode=WAL")
+        copied.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -237,6 +252,11 @@ class Store:
     def hash_of(self, document: str) -> str | None:
         """Return the content hash under which a document was added, None if it is not there."""
         found = self.db.value("SELECT hash FROM document WHERE name = ?", (document,))
+        return None if found is None else str(found)
+
+    def revision_of(self, document: str) -> str | None:
+        """Return the adapters that read a document, None if it is not there."""
+        found = self.db.value("SELECT revision FROM document WHERE name = ?", (document,))
         return None if found is None else str(found)
 
     def count(self, table: str) -> int:

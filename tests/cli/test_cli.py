@@ -41,7 +41,23 @@ def test_these_are_the_commands():
             *("check", "split", "convert", "init", "continue", "explain"),
             *(
                 f"graph {verb}"
-                for verb in ("build", "ask", "show", "export", "import", "remove", "merges", "undo", "check", "query")
+                for verb in (
+                    "build",
+                    "ask",
+                    "show",
+                    "export",
+                    "import",
+                    "remove",
+                    "merges",
+                    "undo",
+                    "check",
+                    "query",
+                    "add",
+                    "re-extract",
+                    "merge",
+                    "diff",
+                    "verify",
+                )
             ),
             *(f"pack {verb}" for verb in ("build", "check", "push", "pull")),
         ]

@@ -30,6 +30,27 @@ print("started", flush=True)
 KnowledgeGraph.build(sys.argv[2], FakeKit(), sys.argv[3], progress=lambda _: time.sleep(0.003)).close()
 """
 
+LIFE = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from conftest import FakeKit
+from nlpkit.errors import StoreBusyError
+from nlpkit.graph import build
+from nlpkit.graph.kg import KnowledgeGraph
+build.BATCH_CHARS = 300
+corpus, path, kit = sys.argv[2], sys.argv[3], FakeKit(sys.argv[4])
+print("started", flush=True)
+try:
+    for again in (False, True):
+        KnowledgeGraph.build(corpus, kit, path, progress=lambda _: time.sleep(0.001), again=again).close()
+    with KnowledgeGraph.open(path) as graph:
+        for name in list(graph.documents())[::4]:
+            graph.remove(name)
+except StoreBusyError:
+    sys.exit(3)
+"""
+N_LIVES = 100
+
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
@@ -45,8 +66,8 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
-def start(corpus: Path, store: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(corpus), str(store)]
+def start(corpus: Path, store: Path, script: str = SCRIPT, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", script, str(Path(__file__).parent), str(corpus), str(store), *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
     assert process.stdout is not None
     assert process.stdout.readline() == b"started\n"
@@ -75,3 +96,30 @@ def test_killed_and_resumed(corpus: Path, tmp_path: Path) -> None:
     assert contents(store) == whole
     assert [merge.name for merge in store.merges()] == merges
     store.close()
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_with_two_writers_and_a_reader(corpus: Path, tmp_path: Path) -> None:
+    path = tmp_path / "killed.kg"
+    KnowledgeGraph.build(corpus, FakeKit(), path).close()
+    choose = random.Random(time.time_ns())
+    for n in range(N_LIVES):
+        revision = f"fake-{n // 3}"
+        with start(corpus, path, LIFE, revision) as one, start(corpus, path, LIFE, revision) as other:
+            with KnowledgeGraph.open(path) as graph:
+                assert graph.faults() == [], "a reader sees a write half done"
+            time.sleep(choose.uniform(0.0, 0.3))
+            one.kill()
+            other.kill()
+        with KnowledgeGraph.open(path) as graph:
+            assert graph.faults() == []
+    store = Store(path)
+    assert store.version > N_DOCUMENTS, "killed before anything was written"
+    with store.writing(), start(corpus, path, LIFE, "fake-1") as second:
+        assert second.wait() == 3, "two may not write at once"
+    store.close()
+    last = FakeKit("last")
+    with KnowledgeGraph.build(corpus, last, path) as graph, KnowledgeGraph.build(corpus, last) as whole:
+        assert sorted(graph.documents()) == sorted(whole.documents())
+    with KnowledgeGraph.build(corpus, last, path, again=True) as graph, KnowledgeGraph.build(corpus, last) as whole:
+        assert contents(graph.store) == contents(whole.store)

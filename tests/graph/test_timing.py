@@ -134,6 +134,7 @@ def test_texts_state_times(kit, tmp_path: Path) -> None:
 def test_a_file_of_the_version_before_is_taken_on(timed: KnowledgeGraph, tmp_path: Path) -> None:
     path = timed.store.path
     timed.store.db.execute("ALTER TABLE evidence DROP COLUMN time")
+    timed.store.db.execute("ALTER TABLE document DROP COLUMN revision")
     timed.store.db.execute("PRAGMA user_version=1")
     timed.close()
     store = Store(path)
