@@ -24,6 +24,7 @@ from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, doma
 from nlpkit.graph.snapshot import Snapshot
 from nlpkit.graph.sources import Sources
 from nlpkit.graph.store import Store
+from nlpkit.graph.suggesting import Suggestion, suggest
 from nlpkit.graph.timing import when
 from nlpkit.graph.topics import find_topics
 from nlpkit.graph.verifying import faults
@@ -286,6 +287,23 @@ class KnowledgeGraph:
         """Return the facts that cannot all be true, by what is known of relations (the kit's domain included)."""
         with knowing(domain_of(self.kit)):
             return list(conflicts(self.store))
+
+    def suggest(
+        self,
+        *,
+        relation: str | None = None,
+        least: float = 0.5,
+        support: int = 3,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Suggestion]:
+        """Return facts that the graph does not say and that its own rules make likely; see `nlpkit.graph.suggesting`.
+
+        Raises:
+            GraphError: there is no such relation.
+
+        """
+        with knowing(domain_of(self.kit)):
+            return suggest(self.store, relation=relation, least=least, support=support, progress=progress)
 
     def summary(self) -> draw.Summary:
         """Return what there is: counts, types, relations by frequency, the most connected entities."""
