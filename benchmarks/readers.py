@@ -15,7 +15,7 @@ from _report import Row, options, show, write
 
 from nlpkit import KnowledgeGraph, data
 from nlpkit.data import files
-from nlpkit.graph.imports import COLUMNS as COLUMNS_OF_TRIPLES
+from nlpkit.graph.triples import COLUMNS as COLUMNS_OF_TRIPLES
 from nlpkit.types import Answer, Document, Entity
 
 COUNTS: Mapping[str, Callable[[Document], int]] = {

@@ -65,8 +65,10 @@ def normalise(name: str) -> str:
 
     Any language; a name made of nothing but signs stays as it is.
     """
-    text = unicodedata.normalize("NFKC", name).strip()
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    text = name.strip()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", name).strip()
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     plain = _DOTTED.sub(lambda m: re.sub(r"[.\s]", "", m[0]) + " ", _POSSESSIVE.sub("", text))
     plain = _THOUSANDS.sub("", _APOSTROPHE.sub("", plain)).replace(" & ", " and ")
     plain = _SIGNS.sub(lambda m: m[1] or " ", plain)
@@ -77,6 +79,8 @@ def normalise(name: str) -> str:
 
 
 def _unaccented(text: str) -> str:
+    if text.isascii():
+        return text
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not "\u0300" <= c <= "\u036f")
     return unicodedata.normalize("NFC", bare).translate(_LETTERS)
 

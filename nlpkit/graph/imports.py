@@ -7,8 +7,7 @@ import hashlib
 import json
 import tarfile
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,18 +21,11 @@ from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence
 from nlpkit.graph.reading_rdf import FORMATS, read_rdf
 from nlpkit.graph.sources import decoded
 from nlpkit.graph.store import Store
-from nlpkit.graph.timing import when
+from nlpkit.graph.triples import COLUMNS, SAME_NAME, load_triples, same_name, time_of
 
 _GRAPHS = (".json", ".graphml", *FORMATS)
 _TRIPLES = (".tsv", ".txt", ".csv", "")
 _KNOWN = (".tsv", ".txt", *_GRAPHS)
-COLUMNS = ("subject", "relation", "object")
-_SEPARATORS = ("\t", "###", "|||")
-TIME = "time"
-"""A column that triples may have beside these: when the fact holds."""
-_Triple = tuple[int, str, tuple[str, str, str], str | None]
-"""Where its line begins, the line, and what it says."""
-SAME_NAME = "same name as in the imported file"
 
 
 def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS) -> bool:
@@ -77,7 +69,7 @@ def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS
                 ledger = Ledger(store)
                 document = ledger.open_document(name, "import", digest, path.stat().st_size, {})
                 if graph is None:
-                    _load_triples(ledger, document, _triples(_lines(path, member), str(source), columns))
+                    load_triples(ledger, document, _lines(path, member), str(source), columns)
                 else:
                     _load_graph(ledger, document, graph)
     except (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError) as e:
@@ -110,96 +102,6 @@ def _opened(path: Path, member: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
 def _lines(path: Path, member: str) -> Iterator[bytes]:
     with _opened(path, member) as file:
         yield from file
-
-
-# Triples
-
-
-class _Names:
-    """The chains that the names of a triples file become, one a name."""
-
-    def __init__(self, ledger: Ledger, document: int) -> None:
-        self.ledger = ledger
-        self.document = document
-        self.known = ledger.store.count("entity") > 0
-        self.chains: dict[str, int] = {}
-        self.entities: dict[int, int] = {}
-        self.counts: Counter[int] = Counter()
-
-    def chain(self, name: str) -> int:
-        """Return the chain of a name, written when first met."""
-        chain = self.chains.get(name)
-        if chain is None:
-            entity = same_name(self.ledger.store, name) if self.known else None
-            chain = self.ledger.add_chain(self.document, len(self.chains), NewChain(name, "", {name: 0}, 0), entity)
-            self.chains[name] = chain
-            self.entities[chain] = self.ledger.entity_of(chain)
-            if entity is not None:
-                self.ledger.record_merge(chain, entity, SAME_NAME, 1.0)
-        self.counts[chain] += 1
-        return chain
-
-    def close(self) -> None:
-        """Write how often each name was met."""
-        db = self.ledger.db
-        met = [(name, chain, self.entities[chain], self.counts[chain]) for name, chain in self.chains.items()]
-        db.executemany(
-            "UPDATE chain SET count = ?, names = ? WHERE id = ?",
-            ((n, json.dumps({name: n}), chain) for name, chain, _, n in met),
-        )
-        db.executemany(
-            "UPDATE alias SET n = n + ? WHERE entity = ? AND text = ?",
-            ((n, entity, name) for name, _, entity, n in met),
-        )
-        db.executemany("UPDATE entity SET count = count + ? WHERE id = ?", ((n, entity) for _, _, entity, n in met))
-        self.ledger.store.forget()
-
-
-def same_name(store: Store, name: str, type_: str | None = None) -> int | None:
-    """Return the entity that bears exactly this name, and has this type where one is given; None if there is none."""
-    for node in store.find(name):
-        if name in (node.name, *node.aliases) and type_ in (None, node.type):
-            return node.id
-    return None
-
-
-def _load_triples(ledger: Ledger, document: int, triples: Iterator[_Triple]) -> None:
-    names = _Names(ledger, document)
-    relations: dict[str, int] = {}
-
-    def evidence() -> Iterator[NewEvidence]:
-        for start, line, (subject, relation, object_), time in triples:
-            if relation not in relations:
-                relations[relation] = ledger.relation(relation, None)
-            row = relations[relation]
-            ends = names.chain(subject), names.chain(object_)
-            yield NewEvidence(ends[0], row, ends[1], start, start + len(line), line, time=time)
-
-    ledger.add_evidence(document, evidence(), names.entities)
-    names.close()
-
-
-def _triples(lines: Iterable[bytes], place: str, columns: Sequence[str]) -> Iterator[_Triple]:
-    """Read triples, each with its line and the offset of that in characters; the first line tells what separates."""
-    subject, relation, object_ = (columns.index(name) for name in COLUMNS)
-    timed = columns.index(TIME) if TIME in columns else None
-    separator = ""
-    start = offset = 0
-    for number, raw in enumerate(lines, 1):
-        text = decoded(raw, f"{place}, line {number}", offset)
-        offset += len(raw)
-        line = text.rstrip("\r\n")
-        if line.strip():
-            separator = separator or next((mark for mark in _SEPARATORS if mark in line), "|")
-            fields = [field.strip() for field in line.split(separator)]
-            if len(fields) != len(columns) or not all(fields[k] for k in (subject, relation, object_)):
-                raise DataError(
-                    f"{place}, line {number}: wants {', '.join(columns)} with {separator!r} between, as the first "
-                    f"line has it; got {line[:80]!r}"
-                )
-            time = None if timed is None else _time(fields[timed], f"{place}, line {number}")
-            yield start, line, (fields[subject], fields[relation], fields[object_]), time
-        start += len(text)
 
 
 # Graphs
@@ -267,19 +169,6 @@ def _chain(key: object, held: Mapping[str, Any]) -> NewChain:
     return NewChain(name, str(held.get("type") or ""), dict.fromkeys([name, *aliases], 1), int(held.get("count") or 0))
 
 
-def _time(text: object, place: str) -> str | None:
-    """Return a time as it is kept, None where none is given.
-
-    Raises:
-        DataError: it has no year.
-
-    """
-    try:
-        return str(when(str(text))) if text not in (None, "") else None
-    except InputError as e:
-        raise DataError(f"{place}: {e}") from e
-
-
 def _said(ledger: Ledger, graph: nx.MultiDiGraph, chains: Mapping[Any, int]) -> Iterator[NewEvidence]:
     for subject, object_, relation, held in graph.edges(keys=True, data=True):
         row = ledger.relation(str(relation), held.get("property"))
@@ -295,5 +184,5 @@ def _said(ledger: Ledger, graph: nx.MultiDiGraph, chains: Mapping[Any, int]) -> 
                 one.get("score"),
                 str(one.get("revision", "")),
                 one.get("document"),
-                _time(one.get("time"), f"the edge {subject!r} {relation!r} {object_!r}"),
+                time_of(one.get("time"), f"the edge {subject!r} {relation!r} {object_!r}"),
             )

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from nlpkit.domain import Domain
 from nlpkit.errors import GraphError
 from nlpkit.graph.candidates import BIRTH, SURE
-from nlpkit.graph.imports import SAME_NAME, same_name
 from nlpkit.graph.ledger import Ledger, NewChain, NewEvidence
 from nlpkit.graph.resolve import Linked, Resolver
 from nlpkit.graph.store import Store
+from nlpkit.graph.triples import SAME_NAME, same_name
 from nlpkit.types import Chain, Mention
 
 

@@ -15,7 +15,7 @@ import networkx
 from nlpkit.errors import GraphError, InputError
 from nlpkit.graph import ask as asking
 from nlpkit.graph import build as building
-from nlpkit.graph import draw, export, imports, joining, networks, sparql
+from nlpkit.graph import draw, export, imports, joining, networks, sparql, triples
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
 from nlpkit.graph.conflicts import Conflict, conflicts
 from nlpkit.graph.differences import Difference, differences
@@ -107,7 +107,7 @@ class KnowledgeGraph:
         source: str | Path,
         path: str | Path | None = None,
         kit: Extractor | None = None,
-        columns: Sequence[str] = imports.COLUMNS,
+        columns: Sequence[str] = triples.COLUMNS,
     ) -> Self:
         """Add triples (.tsv, .txt), node-link .json, .graphml or RDF (.ttl, .nt...) to a graph, made if need be.
 

@@ -112,6 +112,11 @@ class Ledger:
             self._refresh_entity(entity)
         return chain_id
 
+    def add_names(self, entity: int, head: str, names: Mapping[str, int], count: int) -> None:
+        """Give an entity the names of a chain that was written into it."""
+        self._count_names(entity, head, names, count)
+        self._refresh_entity(entity)
+
     def entity_of(self, chain: int) -> int:
         """Return the entity that a chain belongs to."""
         return int(self.db.value("SELECT entity FROM chain WHERE id = ?", (chain,)))
