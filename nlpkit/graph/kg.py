@@ -20,6 +20,7 @@ from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_ch
 from nlpkit.graph.conflicts import Conflict, conflicts
 from nlpkit.graph.differences import Difference, differences
 from nlpkit.graph.ledger import Ledger
+from nlpkit.graph.linking import Catalogue, Link
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
 from nlpkit.graph.snapshot import Snapshot
 from nlpkit.graph.sources import Sources
@@ -287,6 +288,10 @@ class KnowledgeGraph:
         """Return the facts that cannot all be true, by what is known of relations (the kit's domain included)."""
         with knowing(domain_of(self.kit)):
             return list(conflicts(self.store))
+
+    def link(self, catalogue: Catalogue) -> dict[int, Link]:
+        """Return which row of a catalogue each entity is, by node id; see `nlpkit.graph.linking`."""
+        return catalogue.link_graph(self.store)
 
     def suggest(
         self,

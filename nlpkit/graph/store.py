@@ -11,6 +11,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from nlpkit.errors import GraphError, StoreError
@@ -223,6 +225,13 @@ class Store:
         )
         for (node_id, name, type_, count), group in groupby(rows, key=itemgetter(0, 1, 2, 3)):
             yield Node(node_id, name, type_, tuple(row[4] for row in group if row[4] != name), count)
+
+    def contexts(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Go through the entities with what stands around them: the normalised mean of their contexts."""
+        rows = self.db.execute("SELECT entity, context FROM chain WHERE context IS NOT NULL ORDER BY entity")
+        for entity, group in groupby(rows, key=itemgetter(0)):
+            total = np.sum([np.frombuffer(blob, np.float16).astype(np.float32) for _, blob in group], axis=0)
+            yield entity, total / max(float(np.linalg.norm(total)), 1e-9)
 
     def facts(self, relation: str | None = None) -> Iterator[Fact]:
         """Go through the facts, or those of one relation, in the order of their making."""

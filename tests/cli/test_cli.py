@@ -39,7 +39,8 @@ def test_these_are_the_commands():
         [
             *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "compare", "demo"),
             *("check", "split", "convert", "init", "continue", "explain"),
-            *(f"graph {verb}" for verb in ("build", "add", "re-extract", "ask", "show", "query", "check", "suggest")),
+            *(f"graph {verb}" for verb in ("build", "add", "re-extract", "ask", "show", "query", "check")),
+            *(f"graph {verb}" for verb in ("suggest", "link")),
             *(f"graph {verb}" for verb in ("export", "import", "remove", "merge", "diff", "verify", "merges", "undo")),
             *(f"pack {verb}" for verb in ("build", "check", "push", "pull")),
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from nlpkit.cli.graph import ask, build, check, edit, query, show, suggest, transfer
+from nlpkit.cli.graph import ask, build, check, edit, link, query, show, suggest, transfer
 
 app = typer.Typer(help="Build a knowledge graph from texts, ask it, show it, move it.", no_args_is_help=True)
 app.command("build")(build.build)
@@ -12,6 +12,7 @@ app.command("add")(build.add)
 app.command("re-extract")(build.re_extract)
 app.command("ask")(ask.ask)
 app.command("check")(check.check)
+app.command("link")(link.link)
 app.command("suggest")(suggest.suggest)
 app.command("query")(query.query)
 app.command("show")(show.show)
