@@ -16,6 +16,7 @@ _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_F
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _WAIT_SECONDS = 5.0
 _PAGES_KIB = 16_384
+_BULK_KIB = 98_304
 
 
 class Database:
@@ -127,6 +128,15 @@ class Database:
             self.connection.execute("BEGIN")
             with self._ended():
                 yield
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Keep more of the file in memory inside, so that indexes of millions of rows grow there."""
+        self.execute(f"PRAGMA cache_size=-{_BULK_KIB}")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"PRAGMA cache_size=-{_PAGES_KIB}")
 
     @contextmanager
     def _ended(self) -> Iterator[None]:

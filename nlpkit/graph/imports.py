@@ -69,7 +69,8 @@ def load_file(store: Store, source: str | Path, columns: Sequence[str] = COLUMNS
                 ledger = Ledger(store)
                 document = ledger.open_document(name, "import", digest, path.stat().st_size, {})
                 if graph is None:
-                    load_triples(ledger, document, _lines(path, member), str(source), columns)
+                    with store.db.bulk():
+                        load_triples(ledger, document, _lines(path, member), str(source), columns)
                 else:
                     _load_graph(ledger, document, graph)
     except (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError) as e:

@@ -23,7 +23,7 @@ _SEPARATORS = ("\t", "###", "|||")
 _Triple = tuple[int, str, tuple[str, str, str], str | None]
 """Where its line begins, the line, and what it says."""
 _BATCH = 10_000
-_NAMES = 4_000
+_NAMES = 8_000
 
 
 def load_triples(ledger: Ledger, document: int, lines: Iterable[bytes], place: str, columns: Sequence[str]) -> None:
@@ -131,7 +131,7 @@ class _Names:
             )
             db.executemany(
                 "INSERT INTO block (key, entity, n) VALUES (?, ?, 1)",
-                ((key, id_) for name, id_, _ in part for key in blocking_keys(name)),
+                sorted((key, id_) for name, id_, _ in part for key in blocking_keys(name)),
             )
         for _, name, chain, n in met:
             if chain in self.merged:
