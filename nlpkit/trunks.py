@@ -52,6 +52,8 @@ class Trunks:
         n_batches, self._as_tuple = self._kept(made_of)
         shape = (int(ends[-1]), backbone.hidden_width)
         mode: Literal["r+", "w+"] = "r+" if n_batches else "w+"
+        if not n_batches:
+            self._account.unlink(missing_ok=True)  # it may speak of a file that is gone
         self._states = np.lib.format.open_memmap(path, mode=mode, dtype=np.float32, shape=shape)
         with torch.inference_mode():
             for n, batch in enumerate(token_budget(windows, BATCH_PIECES), 1):

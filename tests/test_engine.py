@@ -164,5 +164,17 @@ def test_trunks_of_a_killed_run_are_taken_up_where_they_stopped(tmp_path, monkey
     computed.clear()
     Trunks(backbone, windows, 1, tmp_path / "cut.npy")
     assert computed == []
+    cut.path.unlink()
+
+    def killed(batch, layer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backbone, "trunk", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Trunks(backbone, windows, 1, tmp_path / "cut.npy")
+    monkeypatch.setattr(backbone, "trunk", lambda batch, layer: computed.append(batch) or trunk(batch, layer))
+    Trunks(backbone, windows, 1, tmp_path / "cut.npy")
+    assert sum(map(len, computed)) == len(windows), "an account of a file that is gone says nothing"
+    computed.clear()
     Trunks(backbone, windows[1:], 1, tmp_path / "cut.npy")
     assert sum(map(len, computed)) == len(windows) - 1, "other windows are read anew"

@@ -127,7 +127,8 @@ class Catalogue:
     @classmethod
     def of(cls, store: Store, embedder: Embedder | None = None) -> Catalogue:
         """Take the entities of a graph for rows, their ids as text, a few facts as description."""
-        names = {node.id: node.name for node in store.nodes()}
+        nodes = list(store.nodes())
+        names = {node.id: node.name for node in nodes}
         told: dict[int, list[str]] = defaultdict(list)
         for fact in store.facts():
             for node, words in (
@@ -136,7 +137,7 @@ class Catalogue:
             ):
                 if len(told[node]) < _FACTS:
                     told[node].append(words)
-        entries = (Entry(str(n.id), n.name, n.aliases, "; ".join(told[n.id]), n.type) for n in store.nodes())
+        entries = (Entry(str(n.id), n.name, n.aliases, "; ".join(told[n.id]), n.type) for n in nodes)
         return cls(entries, embedder)
 
     def link(self, document: Document) -> list[Link]:
