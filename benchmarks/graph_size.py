@@ -113,11 +113,12 @@ def ask(path: Path) -> dict[str, float]:
     last = store.db.value("SELECT MAX(id) FROM fact")
     took: dict[str, list[float]] = {"one hop": [], "two hops": []}
     for place in rng.integers(1, last, size=N_QUESTIONS).tolist():
-        subject, relation = store.db.execute(
-            "SELECT subject, name FROM fact JOIN relation ON relation.id = relation WHERE fact.id >= ? LIMIT 1",
+        subject, relation, object_ = store.db.execute(
+            "SELECT subject, name, object FROM fact JOIN relation ON relation.id = relation WHERE fact.id >= ? LIMIT 1",
             (place,),
         ).fetchone()
-        onwards = Step(f"relation {rng.integers(N_RELATIONS)}", bool(rng.integers(2)))
+        leaving = sorted(store.steps([object_]))
+        onwards = Step(*leaving[rng.integers(len(leaving))])  # one that leads somewhere
         for hops, steps in (("one hop", ()), ("two hops", (onwards,))):
             plan = Plan((Branch(store.node(subject), (Step(relation, False), *steps)),))
             began = time.perf_counter()
