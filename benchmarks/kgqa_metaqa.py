@@ -17,7 +17,6 @@ import random
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 
 from nlpkit import KnowledgeGraph
 from nlpkit.backbone import Backbone
-from nlpkit.graph.records import GraphAnswer
+from nlpkit.graph.score import match
 from nlpkit.types import Document
 
 SEED = 20
@@ -51,50 +50,24 @@ class Reader:
         return [Document(text) for text in texts]
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The scores of one question, all in [0, 1], and its time in seconds."""
-
-    hits1: float
-    expected_hits1: float
-    set_f1: float
-    exact_set: float
-    abstained: float
-    seconds: float
-
-
 def questions(folder: Path, hops: int, split: str) -> list[tuple[str, frozenset[str]]]:
     """Return (question with its topic in brackets, gold answers) of a split."""
-    lines = _lines(folder / f"{hops}-hop" / "vanilla" / f"qa_{split}.txt")
-    return [(question, frozenset(gold.split("|"))) for question, gold in (line.split("\t") for line in lines)]
+    asked = lines(folder / f"{hops}-hop" / "vanilla" / f"qa_{split}.txt")
+    return [(question, frozenset(gold.split("|"))) for question, gold in (line.split("\t") for line in asked)]
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines(path: Path) -> Iterator[str]:
+    """Go through the lines of a file, packed or not."""
     packed = path.with_name(path.name + ".gz")
     with gzip.open(packed, "rt", encoding="utf-8") if packed.exists() else path.open(encoding="utf-8") as file:
         yield from (line.rstrip("\n") for line in file)
 
 
-def score(answer: GraphAnswer, gold: frozenset[str]) -> Scored:
-    """Compare an answer with the gold answers."""
-    found = {a.text for a in answer.answers}
-    common = len(found & gold)
-    best = max((a.score or 0.0 for a in answer.answers), default=0.0)
-    ties = [a.text in gold for a in answer.answers if (a.score or 0.0) == best]
-    return Scored(
-        float(bool(answer.answers) and answer.answers[0].text in gold),
-        statistics.fmean(ties) if ties else 0.0,
-        2 * common / (len(found) + len(gold)),
-        float(found == gold),
-        float(answer.abstained),
-        answer.seconds,
-    )
-
-
 def measure(graph: KnowledgeGraph, drawn: Sequence[tuple[str, frozenset[str]]], hops: int) -> list[Row]:
     """Ask the questions and return the rows of one hop count."""
-    scored = [score(graph.ask(question), gold) for question, gold in drawn]
-    times = np.array([s.seconds for s in scored]) * 1000
+    answers = [graph.ask(question) for question, _ in drawn]
+    scored = [match(answer, gold) for answer, (_, gold) in zip(answers, drawn, strict=True)]
+    times = np.array([answer.seconds for answer in answers]) * 1000
     name = f"{hops} hop" + ("s" if hops > 1 else "")
     spread = float(np.std([s.hits1 for s in scored]) / len(scored) ** 0.5)
     answered = [s.hits1 for s in scored if not s.abstained]

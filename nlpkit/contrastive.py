@@ -25,7 +25,7 @@ from nlpkit.data.splits import tests
 from nlpkit.errors import RecipeError
 from nlpkit.heads.classification import ClassificationHead
 from nlpkit.heads.labelling import in_words
-from nlpkit.objectives import Heads, Scores
+from nlpkit.objectives import Heads, Scores, Teacher
 from nlpkit.recipes import Recipe
 from nlpkit.text import Window
 from nlpkit.trunks import Trunks
@@ -46,8 +46,8 @@ class Contrast(Heads):
 
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
-        super().__init__(recipe, folder, adapted)
+    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted, graph: Teacher | None = None) -> None:
+        super().__init__(recipe, folder, adapted, graph)
         self.head = cast(ClassificationHead, self.heads[0])
         if self.head.multi or self.head.width:
             raise RecipeError(

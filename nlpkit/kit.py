@@ -18,6 +18,7 @@ from nlpkit.dialogue import Dialogue, Graph, Schema, State
 from nlpkit.domain import Domain
 from nlpkit.embedded import EMBEDDED
 from nlpkit.errors import AdapterError, InputError
+from nlpkit.heads.kgqa import KgqaHead, Learned
 from nlpkit.replies import Act
 from nlpkit.search import Index
 from nlpkit.types import Answer, Document, Label, Similar, Turn
@@ -40,6 +41,8 @@ ANSWERING = "qa"
 """The kind of head that answers questions."""
 TRACKING = "dialogue"
 """The kind of head that follows the state of a conversation."""
+CHOOSING = "kgqa"
+"""The kind of head that chooses a plan on a graph; it finds nothing in texts."""
 
 
 class Kit:
@@ -359,6 +362,19 @@ class Kit:
         """
         return zeroshot.cluster(self.embed, texts, k)
 
+    @property
+    def learned(self) -> Learned | None:
+        """What a loaded `kgqa` task has learnt, for a graph to choose plans by; None without one."""
+        for task in self.tasks.values():
+            for head in task.heads:
+                if isinstance(head, KgqaHead):
+                    return head.learned(partial(self._question_vectors, engine.Job(task.name, [head], task.reading)))
+        return None
+
+    def _question_vectors(self, job: engine.Job, questions: Sequence[str]) -> NDArray[np.float32]:
+        (read,) = engine.read_together(self.adapted, [job], documents_of(questions))
+        return np.stack([document.metadata[CHOOSING] for document in read]).astype(np.float32)
+
     def blend(self, name: str, weights: Mapping[str, float], *, heads: str) -> Task:
         """Add a task whose adapter is the weighted sum of others' (see docs/methods.md).
 
@@ -384,4 +400,5 @@ class Kit:
 
 def _job(task: Task, queried: bool) -> engine.Job:
     """Return what those heads of a task do that read the query beside the text, or those that read the text alone."""
-    return engine.Job(task.name, [head for head in task.heads if head.reads_query is queried], task.reading)
+    heads = [head for head in task.heads if head.reads_query is queried and head.kind != CHOOSING]
+    return engine.Job(task.name, heads, task.reading)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -32,6 +32,14 @@ from nlpkit.types import Document
 Scores = dict[str, float]
 
 
+class Teacher(Protocol):
+    """What makes of documents what heads learn from: a KnowledgeGraph, of questions with their answers."""
+
+    def lessons(self, documents: Sequence[Document]) -> list[Document]:
+        """Return the documents as heads learn from them."""
+        ...
+
+
 class Objective(Protocol):
     """What a run trains beside its adapter, on which windows, by which loss, and how it is scored.
 
@@ -48,8 +56,8 @@ class Objective(Protocol):
     windows: list[list[Window]]
     sizes: dict[str, int]
 
-    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
-        """Read a recipe's data from a folder; learn on the adapter that is trained."""
+    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted, graph: Teacher | None = None) -> None:
+        """Read a recipe's data from a folder; learn on the adapter that is trained, on a graph if there is one."""
         ...
 
     @property
@@ -86,10 +94,12 @@ class Objective(Protocol):
 class Heads:
     """The heads of a recipe, each on the data set that is its own."""
 
-    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted, graph: Teacher | None = None) -> None:
         self.recipe, self.folder, self.adapted = recipe, folder, adapted
+        self._taught: Callable[[list[Document]], list[Document]] = graph.lessons if graph else list
         spec = recipe.training
-        parts = [split(own, folder) for own in recipe.sets]
+        read = [split(own, folder) for own in recipe.sets]
+        parts = [(self._taught(train), self._taught(dev)) for train, dev in read]
         self.sizes = {name: sum(len(part[n]) for part in parts) for n, name in enumerate(("train", "dev"))}
         parts = [(augmented(train, recipe.augmentation, spec.seed), dev) for train, dev in parts]
         self.train_docs = [d for train, _ in parts for d in train]
@@ -208,7 +218,7 @@ class Heads:
                 head.calibrate(partial(self._read, model, heads[: n + 1], golds, cut), golds)
             if self.dev_docs[number]:
                 scores["dev"] = scores.get("dev", {}) | self._scores(model, heads, golds, cut)
-            if test and (reported := tests(spec, self.folder)):
+            if test and (reported := self._taught(tests(spec, self.folder))):
                 scores["test"] = scores.get("test", {}) | self._scores(model, heads, reported)
         return scores
 

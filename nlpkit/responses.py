@@ -19,7 +19,7 @@ from nlpkit.data.splits import split, tests
 from nlpkit.engine import Reading
 from nlpkit.errors import DataError, RecipeError
 from nlpkit.heads.base import Head, check_options
-from nlpkit.objectives import Scores
+from nlpkit.objectives import Scores, Teacher
 from nlpkit.prompts import Prompt, Prompts, prompt_of
 from nlpkit.quick import rounded
 from nlpkit.recipes import GENERATION, Recipe
@@ -131,7 +131,9 @@ class Responses:
 
     heads: list[Head]
 
-    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, adapted: Adapted, graph: Teacher | None = None) -> None:
+        if graph is not None:
+            raise RecipeError(f"{recipe.name}: a graph was given, and {GENERATION!r} learns from texts alone")
         if len(recipe.sets) > 1 or recipe.training.hide:
             raise RecipeError(f"{recipe.name}: a recipe for {GENERATION!r} has one data set, and training.hide = 0")
         check_options(GENERATION, recipe.options.get(GENERATION, {}), ("chat",))

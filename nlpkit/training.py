@@ -27,7 +27,7 @@ from nlpkit.backbone import Backbone
 from nlpkit.contrastive import Contrast
 from nlpkit.data.batches import mixed, token_budget
 from nlpkit.errors import DataError, RecipeError
-from nlpkit.objectives import Heads, Objective
+from nlpkit.objectives import Heads, Objective, Teacher
 from nlpkit.quick import products
 from nlpkit.recipes import Recipe
 from nlpkit.responses import Responses
@@ -69,6 +69,7 @@ def train(
     out: str | Path,
     progress: Callable[[Progress], None] | None = None,
     resume: bool = True,
+    graph: Teacher | None = None,
 ) -> Path:
     """Train what a recipe says and write the adapter folder.
 
@@ -78,6 +79,7 @@ def train(
         out: the folder to write; an unfinished run leaves its state in `out/.training`.
         progress: called after every step, and while the layers below the adapter read all texts once.
         resume: go on from the state found in `out`; False starts afresh.
+        graph: the KnowledgeGraph, opened with a kit, that a `kgqa` head learns to answer questions on.
 
     Returns:
         The folder `out`.
@@ -88,7 +90,7 @@ def train(
 
     """
     chosen = recipe if isinstance(recipe, Recipe) else recipes.find(recipe)
-    run = Run(chosen, Path(data), Path(out))
+    run = Run(chosen, Path(data), Path(out), graph)
     if resume:
         run.resume()
     run.fit(progress)
@@ -104,7 +106,7 @@ def _objective(recipe: Recipe) -> type[Objective]:
 class Run:
     """A training run: an adapter, what it learns for (its objective), and where the training is."""
 
-    def __init__(self, recipe: Recipe, folder: Path, out: Path) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, out: Path, graph: Teacher | None = None) -> None:
         self.recipe, self.out = recipe, out
         self.state_folder = out / ".training"
         spec = recipe.training
@@ -115,7 +117,7 @@ class Run:
         self.adapted.add(ADAPTER, recipe.adapter)
         if recipe.start:
             checkpoint.copy(recipe.start, self.adapted, ADAPTER)
-        self.objective = _objective(recipe)(recipe, folder, self.adapted)
+        self.objective = _objective(recipe)(recipe, folder, self.adapted, graph)
         self.windows = self.objective.windows
         self.parameters = dict(self._named_parameters())
         self.optimizer = adamw(self.parameters, spec)

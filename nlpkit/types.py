@@ -311,6 +311,20 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the things that a question may mean, and how well it agrees with what is known of the answers.
+
+    `name` says it in short, `words` in plain words: the whole, then each of its steps in turn. `worth` is from 0 to 1:
+    the F1 of what it gives and the answers given. A `kgqa` head learns from a Document whose `metadata["choices"]`
+    holds them.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    worth: float
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A document with what a task should find in it: one unit of training or evaluation.
 

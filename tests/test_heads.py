@@ -21,7 +21,7 @@ from nlpkit.judging import KINDS, MISSED, RIGHT
 from nlpkit.resampling import scores_of
 from nlpkit.schemas import as_query
 from nlpkit.testing import fake_backbone
-from nlpkit.types import Document, Entity, Label
+from nlpkit.types import Choice, Document, Entity, Label
 
 GOLDS = [e.document for e in EXAMPLES[:6]]
 SCHEMA = as_query({"go": "", "eat": ""}, {"to": "", "on": ""}, {"on": ["sun", "mon"]})
@@ -36,7 +36,19 @@ TURNS = [
         ("hello", {"dialogue": "no intent"}, ()),
     )
 ]
-GOLDS_OF = {"qa": [e.document for e in QUESTIONS[:6]], "dialogue": TURNS}
+MEANT = {
+    "where is it from": {"+born": 1.0, "+date": 0.2},
+    "its author": {"-wrote": 1.0, "+born": 0.1},
+    "when was it": {"+date": 1.0},
+    "what does it cost": {"+price": 1.0},
+    "who lives in it": {"-home": 1.0},
+    "a thing like it": {"+kind / -kind": 1.0},
+}
+ASKED = [
+    Document(text, metadata={"choices": tuple(Choice(plan, (plan, plan), worth) for plan, worth in plans.items())})
+    for text, plans in MEANT.items()
+]
+GOLDS_OF = {"qa": [e.document for e in QUESTIONS[:6]], "dialogue": TURNS, "kgqa": ASKED}
 """What a head is tried on, where it is not `GOLDS`."""
 READING = Reading(64, 16, 512)
 
@@ -221,6 +233,7 @@ def strange(document):
             )
             for r in document.relations
         ),
+        metadata={k: tuple(replace(c, name=f"strange {c.name}") for c in v) for k, v in document.metadata.items()},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from nlpkit.cli.progress import Bar
 from nlpkit.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
+    from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.recipes import Recipe
     from nlpkit.training import Progress
     from nlpkit.tuning import Trial
@@ -38,6 +40,7 @@ def train(
         None, "--budget", help="A time such as 15m or 1h: method, layers, rank and rate are chosen by trials within it."
     ),
     tensorboard: Path | None = typer.Option(None, "--tensorboard", help="A folder to log to, for TensorBoard."),
+    graph: Path | None = typer.Option(None, "--graph", help="For kgqa: the graph that holds the questions' answers."),
 ) -> None:
     """Train an adapter. Stopped and started again, it goes on where it was."""
     import nlpkit
@@ -57,18 +60,33 @@ def train(
         found = draft(data, kind=kind, dev=dev, test=test, backbone=backbone)
     if not budget and not processes().is_main_process:
         # Of several processes launched together, the first one speaks and draws.
-        nlpkit.train(found, data=folder, out=out, resume=not fresh)
+        with _opened(graph, found.backbone) as teacher:
+            nlpkit.train(found, data=folder, out=out, resume=not fresh, graph=teacher)
         return
     note(f"training {found.name}: {', '.join(found.heads)}, {found.training.epochs} epochs")
     log = curves.Log(tensorboard) if tensorboard else None
-    with Bar(found.name, "steps") as bar:
+    if budget and graph:
+        raise InputError("--budget tries settings on texts, not on a --graph; leave one of them out")
+    with _opened(graph, found.backbone) as teacher, Bar(found.name, "steps") as bar:
         tell = teller(bar, log)
         if budget:
             path = tune(found, data=folder, out=out, seconds=seconds(budget), tell=_say, progress=tell)
         else:
-            path = nlpkit.train(found, data=folder, out=out, progress=tell, resume=not fresh)
+            path = nlpkit.train(found, data=folder, out=out, progress=tell, resume=not fresh, graph=teacher)
     drawn(path)
     show(str(path))
+
+
+def _opened(graph: Path | None, backbone: str) -> AbstractContextManager[KnowledgeGraph | None]:
+    """Open the graph to learn on, with the bare backbone to put its plans into words."""
+    if graph is None:
+        return nullcontext()
+    from nlpkit.adapters import Adapted
+    from nlpkit.backbone import Backbone
+    from nlpkit.graph.kg import KnowledgeGraph
+    from nlpkit.kit import Kit
+
+    return KnowledgeGraph.open(graph, kit=Kit(Adapted(Backbone.from_pretrained(backbone))))
 
 
 def teller(bar: Bar, log: Callable[[Progress], None] | None = None) -> Callable[[Progress], None]:

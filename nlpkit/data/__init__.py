@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from traceback import clear_frames
 
@@ -94,7 +95,8 @@ def read(path: str | Path, format: str = AUTO) -> Iterator[Example]:
     Args:
         path: the file (a folder for the formats in `FOLDERS`). `FILE#PART` reads a part of it, `FILE#PART+PART`
             several, one after another; `FILE.zip#NAME` a file of a zip. Where FILE is not there, FILE.gz is read.
-            `hub:OWNER/NAME#SPLIT` is a data set on the hub, whatever the format.
+            `hub:OWNER/NAME#SPLIT` is a data set on the hub, whatever the format. With * in it, all files that fit are
+            read, in the order of their names.
         format: one of `formats()`, or "auto": it is found by looking at the file.
 
     Raises:
@@ -106,6 +108,9 @@ def read(path: str | Path, format: str = AUTO) -> Iterator[Example]:
     file, parts = _split(Path(path))
     if _on_hub(file):
         return _some(hub.read(file, parts), path)
+    if several := _fitting(file):
+        mark = "#" + "+".join(parts) if parts else ""
+        return chain.from_iterable(read(f"{one}{mark}", format) for one in several)
     if not file.exists():
         raise DataError(f"no data file {file}; give the folder that holds it with --data")
     if format == AUTO:
@@ -151,7 +156,7 @@ def format_of(path: str | Path) -> str:
 def exists(path: str | Path) -> bool:
     """Say whether there is such a file or folder; what part it has, and what is on the hub, is not looked at."""
     file, _ = _split(Path(path))
-    return _on_hub(file) or file.exists()
+    return _on_hub(file) or file.exists() or bool(_fitting(file))
 
 
 def placed(folder: Path, name: str) -> Path:
@@ -175,6 +180,16 @@ def located(data: str | Path, name: str, format: str) -> Path:
     path = Path(data)
     inside = path.is_dir() and (_on_hub(Path(name)) or format not in {*FOLDERS, AUTO} or exists(path / name))
     return placed(path, name) if inside else path
+
+
+def _fitting(file: Path) -> list[Path]:
+    """Return the files that a path with * stands for, packed or not; none where it has no *, or is a file itself."""
+    if "*" not in str(file) or file.exists():
+        return []
+    # The part without * may be absolute, which pathlib does not take as a pattern.
+    fixed = next(parent for parent in file.parents if "*" not in str(parent))
+    pattern = file.relative_to(fixed).as_posix()
+    return sorted({*fixed.glob(pattern), *fixed.glob(f"{pattern}.gz")})
 
 
 def _on_hub(path: Path) -> bool:

@@ -41,13 +41,19 @@ def read(path: Path, parts: Sequence[str] = ()) -> Iterator[Example]:
         raise DataError(f"{path} has no part {'+'.join(parts)!r}; only QALD's questions come in several languages")
     if qald:
         yield from _read_qald(path, "+".join(parts) or _LANGUAGE)
-    elif first[:1] in ("{", "["):
+    elif first[:1] in ("{", "[") and not _is_line(first):
         for number, source, record in records(path):
             yield _of_record(record, f"{path}, line {number}", source, number)
     elif BLOCK.match(first):
         yield from _read_blocks(path)
     else:
         yield from _read_lines(path)
+
+
+def _is_line(first: str) -> bool:
+    """Say whether a question with its topic marked, perhaps at its beginning, is what a line holds."""
+    asked, tab, _ = first.partition("\t")
+    return bool(tab) and TOPIC.fullmatch(asked.strip()) is not None
 
 
 def _is_whole(first: str) -> bool:

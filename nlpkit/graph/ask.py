@@ -10,10 +10,11 @@ from typing import Final
 
 from nlpkit.graph import chinese as in_chinese
 from nlpkit.graph.execute import Reached, execute
+from nlpkit.graph.learned import SURE, choose
 from nlpkit.graph.plan import MAX_BRANCHES, Branch, Plan
 from nlpkit.graph.question import Question, read
 from nlpkit.graph.rank import Ranked, Ranker, least_told
-from nlpkit.graph.records import Evidence, Extractor, Fact, FactSource, FoundAnswer, GraphAnswer, Node
+from nlpkit.graph.records import Evidence, Extractor, Fact, FactSource, FoundAnswer, GraphAnswer, Node, learned_of
 from nlpkit.graph.rephrase import ORDINAL
 from nlpkit.graph.topics import Found, Topic, find_topics
 from nlpkit.graph.view import View
@@ -110,6 +111,8 @@ def ask(
             # What cannot be counted is not counted another way.
             best = candidate
             break
+    if best is not None and learned_of(kit):
+        best = _borne_out(best, ends, ranked, source)
     if best is not None and threshold > 0.0:
         doubt = _undecided(found.text, best, ends, source)
     if best is None or best.score < threshold or doubt:
@@ -121,6 +124,19 @@ def ask(
     note = _remark(found, ends, best)
     seconds = time.perf_counter() - start
     return GraphAnswer(question, answers, False, str(best.plan), path, evidence, answers[0].score, seconds, note)
+
+
+def _borne_out(
+    best: RankedPlan, ends: Sequence[Reached], ranked: Sequence[RankedPlan], source: FactSource
+) -> RankedPlan:
+    """Return a plan with the probability of all that give its answers: who wrote a film often directed it too."""
+    if best.score >= SURE:
+        return best
+    given, share = {end.node for end in ends}, 0.0
+    for other in ranked:
+        same = other.plan == best.plan or {end.node for end in _supported(execute(other.plan, source), False)} == given
+        share += other.score if same else 0.0
+    return replace(best, score=min(1.0, share))
 
 
 def _supported(ends: Sequence[Reached], count: bool) -> list[Reached]:
@@ -187,7 +203,13 @@ def _plans(source: FactSource, kit: Extractor, found: Found) -> list[RankedPlan]
         readings = in_chinese.plans(found.text, places, source)
         return [RankedPlan(plan, score, score) for plan, score in readings[:N_PLANS]]
     question = read(found.text, tuple((topic.first, topic.last) for topic in topics))
-    if not topics or len(topics) > MAX_BRANCHES or not question.asks:
+    if not topics or len(topics) > MAX_BRANCHES:
+        return []
+    if len(topics) == 1 and (learned := learned_of(kit)):
+        nodes = topics[0].nodes[:N_NAMESAKES]
+        chosen = choose(question, 0, nodes, source, wordings(kit), learned)
+        return [RankedPlan(Plan((Branch(c.node, c.steps),), question.count), c.share, c.share) for c in chosen]
+    if not question.asks:
         return []
     rankings = [_rank(question, i, topic, source, kit) for i, topic in enumerate(topics)]
     if len(topics) == 1:

@@ -36,8 +36,8 @@ class _Arrival:
 def execute(plan: Plan, source: FactSource) -> list[Reached]:
     """Return the nodes the plan ends at, the best supported first.
 
-    The topic is dropped from what is reached after the second and each later hop: "who acted with A" does
-    not ask for A.
+    The topic is dropped from what is reached after the second and each later hop, where anything else is: "who acted
+    with A" does not ask for A.
 
     Raises:
         QuestionError: the plan does not fit the graph.
@@ -67,7 +67,7 @@ def _walk(branch: Branch, source: FactSource) -> dict[int, Reached]:
     for n, step in enumerate(branch.steps, start=1):
         facts = source.follow(nodes, step.relation, step.inverse)
         arrivals = _arrive(facts, step.inverse, hops[-1] if hops else {})
-        if n > 1:
+        if n > 1 and len(arrivals) > 1:
             arrivals.pop(topic, None)
         hops.append(arrivals)
         nodes = arrivals.keys()

@@ -19,6 +19,7 @@ from nlpkit.graph import draw, export, imports, joining, networks, sparql, tripl
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
 from nlpkit.graph.conflicts import Conflict, conflicts
 from nlpkit.graph.differences import Difference, differences
+from nlpkit.graph.learning import Walker, lessons
 from nlpkit.graph.ledger import Ledger
 from nlpkit.graph.linking import Catalogue, Link
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
@@ -348,6 +349,18 @@ class KnowledgeGraph:
         """
         with knowing(domain_of(self.kit)):
             return asking.plans(self.store, self._reader(), question, topics)
+
+    def lessons(self, documents: Sequence[Document]) -> list[Document]:
+        """Return what questions with answers teach of this graph; see `nlpkit.graph.learning.lessons`.
+
+        Raises:
+            GraphError: the graph was opened without a kit.
+
+        """
+        with knowing(domain_of(self.kit)):
+            source = View(self.store)
+            walker = Walker(source, [node.id for node in self.store.nodes()])
+            return lessons(documents, source, walker, self._reader())
 
     def named(self, text: str) -> list[Node]:
         """Return the entities that a text names, in the order of the text; of namesakes the most mentioned.

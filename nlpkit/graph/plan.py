@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -26,6 +26,16 @@ class Step(NamedTuple):
 
     def __str__(self) -> str:
         return f"<-{self.relation}-" if self.inverse else f"-{self.relation}->"
+
+
+def name_of(steps: Sequence[Step]) -> str:
+    """Return steps in short: + (forward) or - (back) and the relation, " / " between hops."""
+    return " / ".join(("-" if step.inverse else "+") + step.relation for step in steps)
+
+
+def steps_of(name: str) -> tuple[Step, ...]:
+    """Return the steps that `name_of` wrote."""
+    return tuple(Step(part[1:], part[0] == "-") for part in name.split(" / "))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from nlpkit.graph.plan import MAX_HOPS, Step
 from nlpkit.graph.question import Question
 from nlpkit.graph.records import FactSource, Node
 from nlpkit.graph.vocabulary import vocabulary
-from nlpkit.graph.wordings import Wordings, named_roles
+from nlpkit.graph.wordings import PLACEHOLDER, Wordings, named_roles
 
 SUPPORT: Final = 1.0
 """What a hop earns when a word names it fully."""
@@ -39,8 +39,6 @@ BEAM: Final = 8
 N_SENTENCES: Final = 8
 SAMPLE: Final = 40
 """So many of the nodes reached so far are looked at to see which steps go on from there."""
-
-PLACEHOLDER: Final = "it"
 
 Array = NDArray[np.float64]
 

@@ -35,6 +35,35 @@ class Extractor(Embedder, Protocol):
         ...
 
 
+class Learned(Protocol):
+    """What an adapter has learnt to choose from (`nlpkit.heads.kgqa.Learned`)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The plans seen in training, as `nlpkit.graph.plan.name_of` writes them."""
+        ...
+
+    @property
+    def plans(self) -> NDArray[np.float32]:
+        """The vectors of their words, the whole's and each step's. *Shape:* (n_plans, (1 + n_steps) * width)."""
+        ...
+
+    @property
+    def outside(self) -> float:
+        """The log-odds of a question that asks for none of the plans there are."""
+        ...
+
+    def vectors(self, questions: Sequence[str], /) -> NDArray[np.float32]:
+        """Return vectors of masked questions; their products with those of plans are log-odds."""
+        ...
+
+
+def learned_of(kit: Extractor | None) -> Learned | None:
+    """Return what a reader has learnt of plans: its attribute `learned`, where it has one (a Kit with `kgqa`)."""
+    found: Learned | None = getattr(kit, "learned", None)
+    return found
+
+
 def domain_of(kit: Extractor | None) -> Domain | None:
     """Return what a reader knows of its domain: its attribute `domain`, where it has one (a Kit from a pack)."""
     found = getattr(kit, "domain", None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -29,6 +29,40 @@ class Question:
     question: str
     answers: tuple[tuple[str, ...], ...]
     kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How an answer agrees with the gold names, each figure in [0, 1]: an abstention agrees with nothing.
+
+    `hits1` is for the first answer, `expected_hits1` its expected value if answers of equal score come in any order.
+    """
+
+    hits1: float
+    expected_hits1: float
+    set_f1: float
+    exact_set: float
+    abstained: float
+
+
+def match(answer: GraphAnswer, gold: Collection[str]) -> Match:
+    """Compare an answer with the names that should be given."""
+    names = set(gold)
+    found = {one.text for one in answer.answers}
+    best = max((one.score or 0.0 for one in answer.answers), default=0.0)
+    ties = [one.text in names for one in answer.answers if (one.score or 0.0) == best]
+    return Match(
+        float(bool(answer.answers) and answer.answers[0].text in names),
+        sum(ties) / len(ties) if ties else 0.0,
+        2 * len(found & names) / (len(found) + len(names)) if names or found else 1.0,
+        float(found == names),
+        float(answer.abstained),
+    )
+
+
+def mean_match(matches: Sequence[Match]) -> dict[str, float]:
+    """Return the mean of each figure over questions."""
+    return {name: sum(getattr(m, name) for m in matches) / len(matches) for name in Match.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

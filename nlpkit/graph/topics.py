@@ -156,7 +156,9 @@ def _by_alias(text: str, words: Sequence[Token], source: FactSource) -> list[Top
         if topic is not None:
             topics.append(topic)
         place = topic.last if topic else place + 1
-    return topics
+    # "Who wrote films together with Ann Lee" does not ask about the film "Together".
+    written = [topic for topic in topics if any(topic.text in (n.name, *n.aliases) for n in topic.nodes)]
+    return [t for t in topics if t in written or not t.text.islower()] if written else topics
 
 
 def _longest(text: str, words: Sequence[Token], first: int, source: FactSource) -> Topic | None:
@@ -174,11 +176,12 @@ def _longest(text: str, words: Sequence[Token], first: int, source: FactSource) 
 def _may_be_name(span: Sequence[Token], first: int) -> bool:
     if not span[0].text[0].isalnum() or not (span[-1].text[0].isalnum() or span[-1].text in ".!?"):
         return False
-    if all(token.lower in STOP_WORDS or not token.text[0].isalnum() for token in span):
+    capitals = sum(token.text[0].isupper() for token in span[(first == 0) :])
+    if all(token.lower in STOP_WORDS or not token.text[0].isalnum() for token in span) and capitals < 2:
         return False
     if span[-1].lower in STOP_WORDS and not _capital(span[-1]):
         return False
-    if span[0].lower in STOP_WORDS and (first == 0 or not _capital(span[0])):
+    if span[0].lower in STOP_WORDS and (not _capital(span[0]) or (first == 0 and capitals < 2)):
         return False
     named = any(_capital(token) for token in span[(first == 0) :]) or len(span) > 2
     return named or not any(stem(token.text) in _relation_stems(vocabulary()) for token in span)

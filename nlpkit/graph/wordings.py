@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlpkit.graph.english import content_stems, stem
-from nlpkit.graph.plan import Step
+from nlpkit.graph.plan import MAX_HOPS, Step
 from nlpkit.graph.question import Word
 from nlpkit.graph.records import Embedder
 from nlpkit.graph.vocabulary import Side, Vocabulary, Wording, borrow, generic, side_stems, vocabulary
 
 N_VECTORS: Final = 50_000
 """Most vectors kept for one embedder; the oldest leave first (50,000 of width 384 take 77 MB)."""
+
+PLACEHOLDER: Final = "it"
+"""What stands for the topic in a question, and in a plan in words."""
+N_WAYS: Final = 3
 
 BORROW: Final = 0.55
 """Least similarity (cosine, plus `SAME_STEM` for a common stem) at which a relation borrows a known one's words."""
@@ -158,6 +162,22 @@ class Wordings:
             inners.append(f"the {self._alike(steps[0], placeholder)}")
         n_wanted = 6 if len(steps) == 1 else 3
         return tuple(question for inner in inners for question in self._ask(steps[-1], inner, n_wanted))
+
+    def parts(self, steps: tuple[Step, ...]) -> tuple[str, ...]:
+        """Return the chain in a few ways to ask along it, as one text, and then each of its steps likewise."""
+        return tuple(self._ways(part) for part in (steps, *((step,) for step in steps)))
+
+    def _ways(self, steps: tuple[Step, ...]) -> str:
+        return "; ".join(self.phrases(steps, PLACEHOLDER)[:N_WAYS])
+
+    def plan_vectors(self, plans: Sequence[tuple[Step, ...]]) -> NDArray[np.float32]:
+        """Return the vectors of the chains' parts, one beside another. *Shape:* (n_plans, (1 + MAX_HOPS) * width)."""
+        texts = [self.parts(steps) for steps in plans]
+        known = dict.fromkeys(text for parts in texts for text in parts)
+        of = dict(zip(known, self.vectors(list(known)), strict=True))
+        nothing = np.zeros_like(next(iter(of.values())))
+        rows = [[*(of[text] for text in parts), *[nothing] * (1 + MAX_HOPS - len(parts))] for parts in texts]
+        return np.array([np.concatenate(row) for row in rows], dtype=np.float32)
 
     def _ask(self, step: Step, inner: str, n: int) -> list[str]:
         return [question.replace("{x}", inner) for question in self.side(step).questions[:n]]

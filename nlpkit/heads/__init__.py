@@ -8,13 +8,14 @@ from nlpkit.errors import RecipeError
 from nlpkit.heads.base import Head
 from nlpkit.heads.classification import ClassificationHead
 from nlpkit.heads.dialogue import DialogueHead
+from nlpkit.heads.kgqa import KgqaHead
 from nlpkit.heads.ner import NerHead
 from nlpkit.heads.qa import QaHead
 from nlpkit.heads.relation import RelationHead
 from nlpkit.heads.slots import SlotsHead
 
 HEADS: dict[str, type[Head]] = {
-    head.kind: head for head in (NerHead, QaHead, RelationHead, ClassificationHead, SlotsHead, DialogueHead)
+    head.kind: head for head in (NerHead, QaHead, RelationHead, ClassificationHead, SlotsHead, DialogueHead, KgqaHead)
 }
 """Head classes by kind."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nlpkit.cli.output import emit, show
+from nlpkit.cli.progress import Bar
 from nlpkit.cli.texts import read_texts
 
 if TYPE_CHECKING:
@@ -51,6 +52,36 @@ def ask(
                 emit(answer.to_dict())
             else:
                 show_answer(answer, plan=plan)
+
+
+def evaluate(
+    kg: Path = typer.Argument(help="The graph's file."),
+    questions: Path = typer.Option(..., "--questions", "-q", help="Questions with their answers, as `train` reads."),
+    adapter: list[str] = typer.Option([], "--adapter", "-a", help="Adapters to ask with; again for more."),
+    threshold: float = typer.Option(0.5, "--threshold", help="Least confidence in a plan; 0 answers whenever it can."),
+    json: bool = typer.Option(False, "--json", help="One JSON object, and nothing else."),
+) -> None:
+    """Measure answers on questions whose answers are known."""
+    import nlpkit
+    from nlpkit.data import read
+    from nlpkit.graph.kg import KnowledgeGraph
+    from nlpkit.graph.score import match, mean_match
+
+    asked = [example.document for example in read(questions)]
+    matches = []
+    with KnowledgeGraph.open(kg, kit=nlpkit.load(*adapter)) as graph, Bar("asking", "questions") as bar:
+        for n, document in enumerate(asked, start=1):
+            topic = document.metadata.get("topic")
+            found = graph.ask(document.text, topics=[topic] if topic else None, threshold=threshold)
+            matches.append(match(found, [str(answer) for answer in document.metadata.get("answers", ())]))
+            bar.update(n, len(asked), "")
+    scores = {name: round(value, 4) for name, value in mean_match(matches).items()}
+    if json:
+        emit({"task": "kgqa", "data": questions.name, "n": len(asked), "scores": scores, "per_label": {}})
+        return
+    show(f"{questions.name}: {len(asked):,} questions")
+    for name, value in scores.items():
+        show(f"  {name:15} {value:.4f}")
 
 
 def answer_line(graph: KnowledgeGraph | Snapshot, line: str) -> GraphAnswer:
