@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Final
 
+from nlpkit.errors import QuestionError
 from nlpkit.graph import chinese as in_chinese
 from nlpkit.graph.execute import Reached, execute
 from nlpkit.graph.learned import SURE, choose
@@ -17,6 +18,7 @@ from nlpkit.graph.rank import Ranked, Ranker, least_told
 from nlpkit.graph.records import Evidence, Extractor, Fact, FactSource, FoundAnswer, GraphAnswer, Node, learned_of
 from nlpkit.graph.rephrase import ORDINAL
 from nlpkit.graph.topics import Found, Topic, find_topics
+from nlpkit.graph.verdicts import Verdict, verdict
 from nlpkit.graph.view import View
 from nlpkit.graph.vocabulary import vocabulary
 from nlpkit.graph.wordings import wordings
@@ -102,10 +104,16 @@ def ask(
     start = time.perf_counter()
     source = View(source, at)
     found = find_topics(question, source, kit, topics)
+    if said := _said(found, source, kit, threshold):
+        return _given(question, said, source, time.perf_counter() - start)
     ranked = _plans(source, kit, found)
-    best, ends, doubt = None, list[Reached](), ""
+    best, ends, doubt, wide = None, list[Reached](), "", ""
     for candidate in ranked:
-        reached = execute(candidate.plan, source)
+        try:
+            reached = execute(candidate.plan, source)
+        except QuestionError as e:
+            wide = wide or str(e)
+            continue
         ends = _supported(reached, candidate.plan.count)
         if ends or (candidate.plan.count and reached):
             # What cannot be counted is not counted another way.
@@ -116,7 +124,7 @@ def ask(
     if best is not None and threshold > 0.0:
         doubt = _undecided(found.text, best, ends, source)
     if best is None or best.score < threshold or doubt:
-        note = _why_not(found, best, ends, source, threshold, doubt)
+        note = wide if best is None and wide else _why_not(found, best, ends, source, threshold, doubt)
         plan, score = (str(best.plan), best.score) if best else ("", None)
         return GraphAnswer(question, (), True, plan, (), (), score, time.perf_counter() - start, note)
     answers = _answers(best, ends, source)
@@ -124,6 +132,30 @@ def ask(
     note = _remark(found, ends, best)
     seconds = time.perf_counter() - start
     return GraphAnswer(question, answers, False, str(best.plan), path, evidence, answers[0].score, seconds, note)
+
+
+def _given(question: str, said: Verdict, source: FactSource, seconds: float) -> GraphAnswer:
+    """Return yes or no as an answer."""
+    path, evidence = _support(said.ends, source)
+    score = said.score * said.ends[0].score
+    answers = (FoundAnswer("yes" if said.yes else "no", None, score),)
+    return GraphAnswer(question, answers, False, str(said.plan), path, evidence, score, seconds, f"by {said.plan}")
+
+
+def _said(found: Found, source: FactSource, kit: Extractor, threshold: float) -> Verdict | None:
+    """Return yes or no, None where something else is asked, or where the graph does not say."""
+    if len(found.topics) != 2 or chinese(found.text):
+        return None
+    question = _read(found)
+    if question.asks or question.negation:
+        return None
+    return verdict(
+        question, found.topics, source, lambda n: _rank(question, n, found.topics[n], source, kit), threshold
+    )
+
+
+def _read(found: Found) -> Question:
+    return read(found.text, tuple((topic.first, topic.last) for topic in found.topics))
 
 
 def _borne_out(
@@ -202,8 +234,8 @@ def _plans(source: FactSource, kit: Extractor, found: Found) -> list[RankedPlan]
         places = [(topic.first, topic.last, topic.nodes) for topic in topics]
         readings = in_chinese.plans(found.text, places, source)
         return [RankedPlan(plan, score, score) for plan, score in readings[:N_PLANS]]
-    question = read(found.text, tuple((topic.first, topic.last) for topic in topics))
-    if not topics or len(topics) > MAX_BRANCHES:
+    question = _read(found)
+    if not topics or len(topics) > MAX_BRANCHES or question.negation:
         return []
     if len(topics) == 1 and (learned := learned_of(kit)):
         nodes = topics[0].nodes[:N_NAMESAKES]
@@ -298,6 +330,8 @@ def _why_not(
     names = ", ".join(topic.nodes[0].name for topic in found.topics[:5])
     if len(found.topics) > MAX_BRANCHES:
         return f"{missing}found {len(found.topics)} names ({names}, ...); ask about one to {MAX_BRANCHES}"
+    if best is None and not chinese(found.text) and (word := _read(found).negation):
+        return f"{word!r} asks for what does not hold, and a graph says only what does; ask for that"
     if best is None:
         return f"{missing}found {names}, but no facts there that fit the question"
     if doubt and best.score >= threshold:

@@ -41,6 +41,7 @@ AUXILIARIES: Final = _words(
     "is are was were be been being am do does did done has have had having "
     "can could will would shall should may might must"
 )
+NEGATIONS: Final = _words("not never without except neither nor cannot")
 WH_WORDS: Final = _words("who whom whose where when which what how why")
 SHARING: Final = _words(
     "share shares shared sharing same common together also else another others fellow co alongside both"

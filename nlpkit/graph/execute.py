@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from nlpkit.errors import QuestionError
 from nlpkit.graph.plan import Branch, Plan
 from nlpkit.graph.records import Fact, FactSource
+
+MOST_FACTS: Final = 200_000
+"""Facts that one hop may walk: what would touch all of a large graph is refused before it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,12 @@ def execute(plan: Plan, source: FactSource) -> list[Reached]:
     with A" does not ask for A.
 
     Raises:
-        QuestionError: the plan does not fit the graph.
+        QuestionError: the plan does not fit the graph, or would walk more than `MOST_FACTS` in one hop.
 
     """
-    plan.validate(source.relations())
-    ends = [_walk(branch, source) for branch in plan.branches]
+    relations = source.relations()
+    plan.validate(relations)
+    ends = [_walk(branch, source, relations) for branch in plan.branches]
     common = set.intersection(*(set(end) for end in ends))
     if plan.types:
         common = {node for node in common if source.node(node).type in ("", *plan.types)}
@@ -60,11 +66,13 @@ def _merge(node: int, found: list[Reached]) -> Reached:
     return Reached(node, score, ways, tuple(fact for reached in found for fact in reached.path))
 
 
-def _walk(branch: Branch, source: FactSource) -> dict[int, Reached]:
+def _walk(branch: Branch, source: FactSource, relations: Mapping[str, int]) -> dict[int, Reached]:
     topic = branch.topic.id
     hops: list[dict[int, _Arrival]] = []
     nodes: Collection[int] = (topic,)
     for n, step in enumerate(branch.steps, start=1):
+        if relations[step.relation] > MOST_FACTS:
+            _check_width(branch, n, source.steps(nodes).get(step, 0))
         facts = source.follow(nodes, step.relation, step.inverse)
         arrivals = _arrive(facts, step.inverse, hops[-1] if hops else {})
         if n > 1 and len(arrivals) > 1:
@@ -72,6 +80,13 @@ def _walk(branch: Branch, source: FactSource) -> dict[int, Reached]:
         hops.append(arrivals)
         nodes = arrivals.keys()
     return {node: Reached(node, end.score, end.ways, _path(node, hops)) for node, end in hops[-1].items()}
+
+
+def _check_width(branch: Branch, hop: int, n_facts: int) -> None:
+    if n_facts > MOST_FACTS:
+        raise QuestionError(
+            f"hop {hop} of {branch} would walk {n_facts:,} facts; at most {MOST_FACTS:,} are: ask more narrowly"
+        )
 
 
 def _arrive(facts: list[Fact], inverse: bool, before: dict[int, _Arrival]) -> dict[int, _Arrival]:

@@ -22,6 +22,8 @@ from nlpkit.graph.differences import Difference, differences
 from nlpkit.graph.learning import Walker, lessons
 from nlpkit.graph.ledger import Ledger
 from nlpkit.graph.linking import Catalogue, Link
+from nlpkit.graph.plan import Plan
+from nlpkit.graph.queries import to_cypher, to_sparql
 from nlpkit.graph.records import Extractor, Fact, GraphAnswer, Merge, Node, domain_of
 from nlpkit.graph.snapshot import Snapshot
 from nlpkit.graph.sources import Sources
@@ -349,6 +351,17 @@ class KnowledgeGraph:
         """
         with knowing(domain_of(self.kit)):
             return asking.plans(self.store, self._reader(), question, topics)
+
+    def as_query(self, plan: Plan, language: str) -> str:
+        """Return a plan in Cypher or SPARQL, over what `export` writes; see `nlpkit.graph.queries`.
+
+        Raises:
+            InputError: another language.
+
+        """
+        if language not in ("cypher", "sparql"):
+            raise InputError(f"no queries in {language!r}; allowed: cypher, sparql")
+        return to_cypher(plan) if language == "cypher" else to_sparql(plan, self.store.properties())
 
     def lessons(self, documents: Sequence[Document]) -> list[Document]:
         """Return what questions with answers teach of this graph; see `nlpkit.graph.learning.lessons`.

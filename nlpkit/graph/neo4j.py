@@ -54,12 +54,13 @@ def _numbered(match: re.Match[str]) -> str:
 
 
 def _map(held: dict[str, Any]) -> str:
-    return f"{{{', '.join(f'{key}: {_literal(value)}' for key, value in held.items() if value is not None)}}}"
+    return f"{{{', '.join(f'{key}: {literal(value)}' for key, value in held.items() if value is not None)}}}"
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """Return a value as Cypher writes it."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
+        return f"[{', '.join(map(literal, value))}]"
     return f"'{value.translate(_QUOTED)}'" if isinstance(value, str) else repr(value)
 
 

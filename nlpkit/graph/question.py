@@ -14,6 +14,7 @@ from nlpkit.graph.english import (
     AUXILIARIES,
     FILLERS,
     KINDS,
+    NEGATIONS,
     PREPOSITIONS,
     SHARING,
     STOP_WORDS,
@@ -81,6 +82,12 @@ class Question:
         first = next((t.lower for t in self.tokens if t.text[0].isalnum()), "")
         wanted = first in ("can", "could", "do") or any(t.lower in WH_WORDS for t in self.tokens)
         return wanted or first not in AUXILIARIES
+
+    @property
+    def negation(self) -> str:
+        """The word that asks for what does not hold ("not", "without"), "" where there is none."""
+        outside = {place for first, last in self.spans for place in range(first, last)}
+        return next((t.lower for n, t in enumerate(self.tokens) if n not in outside and t.lower in NEGATIONS), "")
 
     def masked(self, placeholder: str) -> str:
         """Return the question with every topic replaced by a placeholder."""

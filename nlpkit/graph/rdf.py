@@ -76,8 +76,8 @@ def write_turtle(store: Store, file: io.BufferedIOBase) -> None:
     for prefix, namespace in PREFIXES.items():
         file.write(f"@prefix {prefix}: <{namespace}> .\n".encode())
     for subject, said in _subjects(store):
-        pairs = " ;\n    ".join(f"{_turtle(predicate)} {_turtle(value)}" for predicate, value in said)
-        file.write(f"\n{_turtle(subject)} {pairs} .\n".encode())
+        pairs = " ;\n    ".join(f"{turtle(predicate)} {turtle(value)}" for predicate, value in said)
+        file.write(f"\n{turtle(subject)} {pairs} .\n".encode())
 
 
 def write_ntriples(store: Store, file: io.BufferedIOBase) -> None:
@@ -115,7 +115,8 @@ def _json(value: _Value) -> Any:
             return value
 
 
-def _turtle(value: _Value) -> str:
+def turtle(value: _Value) -> str:
+    """Return a term as Turtle and SPARQL write it."""
     if isinstance(value, Iri):
         return value.short if _SIMPLE.fullmatch(value.local) else f"<{value.whole}>"
     return (

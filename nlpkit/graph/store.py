@@ -191,6 +191,10 @@ class Store:
             self._relations = (version, dict(rows.fetchall()))
         return dict(self._relations[1])
 
+    def properties(self) -> dict[str, str | None]:
+        """Return the Wikidata property of each relation, None where it has none."""
+        return dict(self.db.execute("SELECT name, property FROM relation").fetchall())
+
     def neighbour_types(self) -> dict[tuple[str, bool], Counter[str]]:
         """Count the types of the nodes reached by (relation, inverse), a node once for each fact."""
         version = self.version

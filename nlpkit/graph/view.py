@@ -162,6 +162,12 @@ def _weight(fact: Fact) -> float:
     return 1.0 if fact.score is None else fact.score
 
 
+def said_by(walk: Walk) -> list[Walk]:
+    """Return the walks that say a step: its own, and those of relations that say the same the other way about."""
+    relation, inverse = walk
+    return list(dict.fromkeys(((relation, inverse), *_others(walk))))
+
+
 def _others(walk: Walk) -> Iterator[Walk]:
     """Yield the other walks that say what this one says."""
     relation, inverse = walk

@@ -39,7 +39,7 @@ def test_these_are_the_commands():
         [
             *("predict", "train", "evaluate", "generate", "chat", "tasks", "adapters", "backbones", "compare", "demo"),
             *("check", "split", "convert", "init", "continue", "explain"),
-            *(f"graph {verb}" for verb in ("build", "add", "re-extract", "ask", "show", "query", "check")),
+            *(f"graph {verb}" for verb in ("build", "add", "re-extract", "ask", "evaluate", "show", "query", "check")),
             *(f"graph {verb}" for verb in ("suggest", "link")),
             *(f"graph {verb}" for verb in ("export", "import", "remove", "merge", "diff", "verify", "merges", "undo")),
             *(f"pack {verb}" for verb in ("build", "check", "push", "pull")),
@@ -291,7 +291,7 @@ def test_training_and_evaluating_pass_on_what_was_asked(run, monkeypatch, tmp_pa
 
     asked = {}
 
-    def train(recipe, *, data, out, progress, resume):
+    def train(recipe, *, data, out, progress, resume, graph):
         asked.update(recipe=recipe, data=data, out=out, resume=resume)
         progress(Progress(step=1, steps=2, epoch=1, loss=0.5, seconds_left=1.0, dev={"ner_f1": 0.5}))
         return out

@@ -6,6 +6,7 @@ import pytest
 from asking import FACTS, FILMS, BagOfWords, MemoryGraph
 
 from nlpkit.errors import QuestionError
+from nlpkit.graph import execute
 from nlpkit.graph.ask import ask, plans
 from nlpkit.graph.english import stem
 from nlpkit.graph.question import read
@@ -56,6 +57,57 @@ def test_relations_named_by_their_own_words(question: str, expected: set[str]):
 
 
 @pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Was Marie Curie born in Warsaw?", {"yes"}),
+        # A town may lie in the country that is asked about, so that the graph's other place does not say no.
+        ("Was Marie Curie born in Poland?", set()),
+        ("Did Michael Mann direct Heat?", {"yes"}),
+        ("Is Warsaw the capital of Poland?", {"yes"}),
+        # A film may have more actors than the graph knows.
+        ("Did Will Smith act in The Godfather?", set()),
+    ],
+)
+def test_yes_and_no(question: str, expected: set[str]):
+    assert answers(question) == expected
+
+
+def test_yes_comes_with_its_fact():
+    answer = ask(GRAPH, KIT, "Was Marie Curie born in Warsaw?")
+    assert answer.path == (("Marie Curie", "place of birth", "Warsaw"),)
+    assert answer.evidence
+    assert 0.5 < answer.score <= 1.0
+
+
+def test_no_comes_with_what_is_so_instead():
+    graph = MemoryGraph("Ada Byron:PER|father|George Byron:PER\nBo Ray:PER|father|Al Ray:PER")
+    assert answers("Is George Byron the father of Ada Byron?", graph) == {"yes"}
+    refuted = ask(graph, KIT, "Is Al Ray the father of Ada Byron?")
+    assert [answer.text for answer in refuted.answers] == ["no"]
+    assert refuted.path == (("Ada Byron", "father", "George Byron"),)
+
+
+@pytest.mark.parametrize(
+    "question", ["Who was not born in Warsaw?", "Which films without Al Pacino did Michael Mann direct?"]
+)
+def test_negation_is_refused_with_its_reason(question: str):
+    answer = ask(GRAPH, KIT, question)
+    assert answer.abstained
+    assert "what does not hold" in answer.note
+
+
+def test_a_plan_that_would_touch_everything_is_refused_with_its_estimate(monkeypatch):
+    monkeypatch.setattr(execute, "MOST_FACTS", 2)
+    answer = ask(GRAPH, KIT, "Which films star Al Pacino?")
+    assert not answer.abstained
+    wide = ask(
+        MemoryGraph("\n".join(f"Film {n}:MISC|director|Ann Lee:PER" for n in range(9))), KIT, "What did Ann Lee direct?"
+    )
+    assert wide.abstained
+    assert "would walk 9 facts" in wide.note
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "What is Marie Curie's favourite food?",
@@ -64,7 +116,8 @@ def test_relations_named_by_their_own_words(question: str, expected: set[str]):
         "When did Pierre Curie die?",
         "When was Heat released?",
         "Where was Albert Einstein born?",
-        "Was Marie Curie born in Warsaw?",
+        "Was Frédéric Chopin the director of Heat?",
+        "Is Warsaw in France?",
         "玛丽·居里出生在哪里？",
         "Wo wurde Marie Curie geboren?",
         "Marie Curie",

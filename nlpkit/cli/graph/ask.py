@@ -36,6 +36,7 @@ def ask(
     ),
     at: str = typer.Option("", "--at", help="Answer from what held at this time: 1905, June 1905, 1901/1905."),
     plan: bool = typer.Option(False, "--plan", help="Show the plan that was followed."),
+    query: str = typer.Option("", "--query", help="Show it as a query over an export too: cypher or sparql."),
     json: bool = typer.Option(False, "--json", help="One JSON object a line, and nothing else."),
 ) -> None:
     """Answer questions with the path and the evidence, or say that the graph does not know."""
@@ -50,8 +51,10 @@ def ask(
             answer = answer_line(graph.at(at) if at else graph, line)
             if json:
                 emit(answer.to_dict())
-            else:
-                show_answer(answer, plan=plan)
+                continue
+            show_answer(answer, plan=plan or bool(query))
+            if query and (followed := next((p.plan for p in graph.plan(line) if str(p.plan) == answer.plan), None)):
+                show(graph.as_query(followed, query))
 
 
 def evaluate(
