@@ -161,10 +161,24 @@ SHOWN = {
     ),
     "throughput": (("nlpkit against the plain loop", "entities and relations, against a plain transformers loop"),),
     "kgqa_metaqa": (
-        ("1 hop: hits@1", "questions of 1 hop, hits@1"),
-        ("2 hops: hits@1", "questions of 2 hops, hits@1"),
-        ("3 hops: hits@1", "questions of 3 hops, hits@1"),
-        ("1 hop: median time", "time for a question of 1 hop, median"),
+        ("1 hop: hits@1", "questions of 1 hop, no training, hits@1"),
+        ("2 hops: hits@1", "questions of 2 hops, no training, hits@1"),
+        ("3 hops: hits@1", "questions of 3 hops, no training, hits@1"),
+        ("1 hop: median time", "time for a question of 1 hop, no training, median"),
+    ),
+    "kgqa_full": (
+        ("1 hop, topic found: hits@1", "questions of 1 hop, learnt from answers alone, topic found, hits@1"),
+        ("2 hops, topic found: hits@1", "questions of 2 hops, learnt from answers alone, topic found, hits@1"),
+        ("3 hops, topic found: hits@1", "questions of 3 hops, learnt from answers alone, topic found, hits@1"),
+        ("2 hops, topic found: median time", "time for a question of 2 hops, learnt, median"),
+    ),
+    "kgqa_abstention": (
+        ("answered of the answerable", "questions that the graph can answer, answered"),
+        ("left open of the unanswerable", "questions whose last facts were taken out, left open"),
+    ),
+    "kgqa_pathquestion": (
+        ("PathQuestion 2H: hits@1", "PathQuestion, 2 hops, hits@1, mean of five"),
+        ("PathQuestion 3H: hits@1", "PathQuestion, 3 hops, hits@1, mean of five"),
     ),
     "sample": (
         ("right", "sample questions answered rightly"),

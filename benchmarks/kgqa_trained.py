@@ -130,14 +130,19 @@ def spread_of(name: str, runs: Sequence[Sequence[Match]], goal: float | None = N
     return rows
 
 
+def named(hops: int) -> str:
+    """Return a number of hops in words."""
+    return f"{hops} hop{'s' * (hops > 1)}"
+
+
 def full(bench: Bench) -> list[Row]:
     """Learn from all dev questions."""
     adapter = bench.train("full", bench.asked("dev"), bench.graph)
     test, rows = bench.asked("test"), list[Row]()
     for hops, goal in zip(HOPS, GOALS["full"], strict=True):
         drawn = bench.drawn(test, hops)
-        rows += rows_of(f"{hops} hops, topic marked", ask(bench.graph, adapter, drawn), goal)
-        rows += rows_of(f"{hops} hops, topic found", ask(bench.graph, adapter, drawn, marked=False))
+        rows += rows_of(f"{named(hops)}, topic marked", ask(bench.graph, adapter, drawn), goal)
+        rows += rows_of(f"{named(hops)}, topic found", ask(bench.graph, adapter, drawn, marked=False))
     return rows
 
 
@@ -150,7 +155,7 @@ def few(bench: Bench) -> list[Row]:
         adapter = bench.train(f"few{seed}", drawn, bench.graph, epochs=30, seed=seed)
         for hops in HOPS:
             found[hops].append([m for _, m in ask(bench.graph, adapter, bench.drawn(test, hops, seed))])
-    return [r for h, goal in zip(HOPS, GOALS["few"], strict=True) for r in spread_of(f"{h} hops", found[h], goal)]
+    return [r for h, goal in zip(HOPS, GOALS["few"], strict=True) for r in spread_of(named(h), found[h], goal)]
 
 
 def unseen(bench: Bench) -> list[Row]:
@@ -170,7 +175,9 @@ def unseen(bench: Bench) -> list[Row]:
             with without_rules():
                 found["learnt alone", hops].append([m for _, m in ask(bench.graph, adapter, drawn)])
     goals = dict(zip(HOPS, GOALS["unseen"], strict=True))
-    return [row for (kind, hops), runs in found.items() for row in spread_of(f"{hops} hops, {kind}", runs, goals[hops])]
+    return [
+        row for (kind, hops), runs in found.items() for row in spread_of(f"{named(hops)}, {kind}", runs, goals[hops])
+    ]
 
 
 @contextmanager
@@ -193,9 +200,9 @@ def transfer(bench: Bench) -> list[Row]:
         drawn = bench.drawn(test, hops)
         trained, bare = (ask(bench.graph, one, drawn) for one in (adapter, ""))
         gained = statistics.fmean(m.hits1 for _, m in trained) - statistics.fmean(m.hits1 for _, m in bare)
-        rows += rows_of(f"{hops} hops, learnt on PathQuestion", trained)[:4]
-        rows += rows_of(f"{hops} hops, no training", bare)[:4]
-        rows.append(Row(f"{hops} hops: gained", 100 * gained, "points", 0.0))
+        rows += rows_of(f"{named(hops)}, learnt on PathQuestion", trained)[:4]
+        rows += rows_of(f"{named(hops)}, no training", bare)[:4]
+        rows.append(Row(f"{named(hops)}: gained", 100 * gained, "points", 0.0))
     return rows
 
 
