@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import networkx
 
@@ -17,6 +17,7 @@ from nlpkit.graph import ask as asking
 from nlpkit.graph import build as building
 from nlpkit.graph import draw, export, imports, joining, networks, sparql, triples
 from nlpkit.graph.adding import add_document, content_hash, contexts_of, with_chains
+from nlpkit.graph.beside import read_beside
 from nlpkit.graph.conflicts import Conflict, conflicts
 from nlpkit.graph.differences import Difference, differences
 from nlpkit.graph.learning import Walker, lessons
@@ -326,21 +327,27 @@ class KnowledgeGraph:
         topics: Sequence[str] | None = None,
         threshold: float = asking.THRESHOLD,
         at: Period | None = None,
+        documents: Any = None,
     ) -> GraphAnswer:
-        """Answer a question from the facts, or abstain.
+        """Answer a question from the facts, else from documents where some are given, or abstain.
 
         Args:
             question: in words; names of entities may stand in [brackets].
             topics: the names of its entities, where they are known.
             threshold: abstain where the plan is less sure than this.
             at: answer from what held within this period.
+            documents: texts, Documents, or an index of them (`kit.index`), where what the graph does not say is looked
+                for; the answer's `source` says which it came from. The kit needs a task that answers questions.
 
         Raises:
-            GraphError: the graph was opened without a kit.
+            GraphError: the graph was opened without a kit, or with one that cannot search documents.
 
         """
         with knowing(domain_of(self.kit)):
-            return asking.ask(self.store, self._reader(), question, topics, threshold=threshold, at=at)
+            answer = asking.ask(self.store, self._reader(), question, topics, threshold=threshold, at=at)
+        if documents is None or not answer.abstained:
+            return answer
+        return read_beside(answer, self._reader(), documents)
 
     def plan(self, question: str, *, topics: Sequence[str] | None = None) -> list[asking.RankedPlan]:
         """Return the plans for a question, best first, without walking them.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlpkit.domain import Domain
-from nlpkit.types import Document
+from nlpkit.types import Answer, Document
 
 
 class Embedder(Protocol):
@@ -32,6 +32,14 @@ class Extractor(Embedder, Protocol):
 
     def __call__(self, texts: Sequence[str]) -> list[Document]:
         """Return one Document a text, in order, with entities, chains and relations."""
+        ...
+
+
+class Searcher(Protocol):
+    """Reads answers in documents: a Kit with a task that answers questions."""
+
+    def search(self, question: str, documents: Any) -> Sequence[Answer]:
+        """Return the answers, best first."""
         ...
 
 
@@ -154,7 +162,7 @@ class GraphAnswer:
     """What the graph says to a question: answers with the plan, the path and the evidence, or an abstention.
 
     `path` holds the facts walked, as (subject name, relation, object name). `note` says what was found
-    where the graph abstains.
+    where the graph abstains. `source` is "graph", or "text" where the answer was read in documents beside it.
     """
 
     question: str
@@ -166,6 +174,7 @@ class GraphAnswer:
     score: float | None
     seconds: float
     note: str = ""
+    source: Literal["graph", "text"] = "graph"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer in the shape `nlpkit graph ask --json` prints."""
@@ -179,6 +188,7 @@ class GraphAnswer:
             "score": self.score,
             "seconds": self.seconds,
             "note": self.note,
+            "source": self.source,
         }
 
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nlpkit.cli.output import emit, show
+from nlpkit.cli.output import emit, note, show
 from nlpkit.cli.progress import Bar
 from nlpkit.cli.texts import read_texts
+from nlpkit.errors import InputError
 
 if TYPE_CHECKING:
     from nlpkit.graph.kg import KnowledgeGraph
     from nlpkit.graph.records import GraphAnswer
     from nlpkit.graph.snapshot import Snapshot
+    from nlpkit.types import Document
 
 _TOPIC = re.compile(r"\[([^\[\]]+)\]")
 _EVIDENCE_SHOWN = 3
+READS = "qa/squad"
+"""The shipped adapter that answers from texts."""
 
 
 def ask(
@@ -35,6 +39,9 @@ def ask(
         help="The adapter or pack that the graph was built with; again for more.",
     ),
     at: str = typer.Option("", "--at", help="Answer from what held at this time: 1905, June 1905, 1901/1905."),
+    documents: list[str] = typer.Option(
+        [], "--documents", "-d", help="A file or folder of texts to read where the graph does not say; again for more."
+    ),
     plan: bool = typer.Option(False, "--plan", help="Show the plan that was followed."),
     query: str = typer.Option("", "--query", help="Show it as a query over an export too: cypher or sparql."),
     json: bool = typer.Option(False, "--json", help="One JSON object a line, and nothing else."),
@@ -42,13 +49,18 @@ def ask(
     """Answer questions with the path and the evidence, or say that the graph does not know."""
     import nlpkit
     from nlpkit.graph.kg import KnowledgeGraph
+    from nlpkit.loading import DEFAULT_PACK
 
     if (question is None) == (questions is None):
         raise typer.BadParameter("give one question, or a file of them with --questions", param_hint="QUESTION")
     asked = [question] if question is not None else (d.text for d in read_texts(questions or "-") if d.text.strip())
-    with KnowledgeGraph.open(kg, kit=nlpkit.load(*adapter)) as graph:
+    if documents and at:
+        raise InputError("--documents are read as they are, whatever the time; leave out --at or --documents")
+    kit = nlpkit.load(*(adapter or ([DEFAULT_PACK, READS] if documents else [])))
+    index = kit.index(_texts(documents)) if documents else None
+    with KnowledgeGraph.open(kg, kit=kit) as graph:
         for line in asked:
-            answer = answer_line(graph.at(at) if at else graph, line)
+            answer = answer_line(graph.at(at), line) if at else answer_line(graph, line, documents=index)
             if json:
                 emit(answer.to_dict())
                 continue
@@ -87,10 +99,16 @@ def evaluate(
         show(f"  {name:15} {value:.4f}")
 
 
-def answer_line(graph: KnowledgeGraph | Snapshot, line: str) -> GraphAnswer:
+def _texts(sources: list[str]) -> list[Document]:
+    from nlpkit.graph.sources import read
+
+    return list(read(sources, lambda name, why: note(f"left out {name}: {why}"))[0])
+
+
+def answer_line(graph: KnowledgeGraph | Snapshot, line: str, **options: Any) -> GraphAnswer:
     """Answer one line: a question whose topics may be marked by square brackets."""
     topics = _TOPIC.findall(line)
-    answer = graph.ask(_TOPIC.sub(r"\1", line), topics=topics or None)
+    answer = graph.ask(_TOPIC.sub(r"\1", line), topics=topics or None, **options)
     return replace(answer, question=line)
 
 
@@ -101,6 +119,8 @@ def show_answer(answer: GraphAnswer, *, plan: bool = False) -> None:
         show(f"  I don't know. {answer.note}".rstrip())
     for found in answer.answers:
         show(f"  {found.text}" + ("" if found.score is None else f"  {found.score:.2f}"))
+    if answer.source == "text":
+        show("  read in the documents; the graph does not say")
     if plan and answer.plan:
         show(f"  plan: {answer.plan}")
     for subject, relation, obj in answer.path:
