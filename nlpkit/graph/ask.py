@@ -12,6 +12,7 @@ from nlpkit.errors import QuestionError
 from nlpkit.graph import chinese as in_chinese
 from nlpkit.graph.execute import Reached, execute
 from nlpkit.graph.learned import SURE, choose
+from nlpkit.graph.ordering import compares, order_of, placed
 from nlpkit.graph.plan import MAX_BRANCHES, Branch, Plan
 from nlpkit.graph.question import Question, read
 from nlpkit.graph.rank import Ranked, Ranker, least_told
@@ -106,6 +107,8 @@ def ask(
     found = find_topics(question, source, kit, topics)
     if said := _said(found, source, kit, threshold):
         return _given(question, said, source, time.perf_counter() - start)
+    if compared := _compared(question, found, source, kit, start):
+        return compared
     ranked = _plans(source, kit, found)
     best, ends, doubt, wide = None, list[Reached](), "", ""
     for candidate in ranked:
@@ -121,8 +124,10 @@ def ask(
             break
     if best is not None and learned_of(kit):
         best = _borne_out(best, ends, ranked, source)
+    if best is not None and len(ends) > 1 and not best.plan.count:
+        ends, doubt = _in_order(ends, found, source, kit)
     if best is not None and threshold > 0.0:
-        doubt = _undecided(found.text, best, ends, source)
+        doubt = doubt or _undecided(found.text, best, ends, source)
     if best is None or best.score < threshold or doubt:
         note = wide if best is None and wide else _why_not(found, best, ends, source, threshold, doubt)
         plan, score = (str(best.plan), best.score) if best else ("", None)
@@ -132,6 +137,38 @@ def ask(
     note = _remark(found, ends, best)
     seconds = time.perf_counter() - start
     return GraphAnswer(question, answers, False, str(best.plan), path, evidence, answers[0].score, seconds, note)
+
+
+def _in_order(ends: list[Reached], found: Found, source: FactSource, kit: Extractor) -> tuple[list[Reached], str]:
+    """Return the ends that come first in the order that is asked for, or all of them and why there is no order."""
+    order = None if chinese(found.text) else order_of(_read(found))
+    if order is None:
+        return ends, ""
+    first = placed(order, [source.node(end.node) for end in ends], _read(found), source, wordings(kit))
+    if isinstance(first, str):
+        return ends, first
+    return [replace(end, path=(*end.path, first.facts[end.node])) for end in ends if end.node in first.nodes], ""
+
+
+def _compared(question: str, found: Found, source: FactSource, kit: Extractor, start: float) -> GraphAnswer | None:
+    """Return which of the named comes first, or why that cannot be said; None where nothing is compared."""
+    if chinese(found.text) or len(found.topics) < 2:
+        return None
+    asked = _read(found)
+    order = order_of(asked)
+    if order is None or not asked.wh or not compares(asked) or asked.negation:
+        return None
+    nodes = [topic.nodes[0] for topic in found.topics]
+    first = placed(order, nodes, asked, source, wordings(kit), named=True)
+    if isinstance(first, str):
+        return GraphAnswer(question, (), True, "", (), (), None, time.perf_counter() - start, first)
+    facts = list(first.facts.values())
+    score = min(1.0 if fact.score is None else fact.score for fact in facts)
+    ends = [Reached(node.id, score, 1, tuple(facts)) for node in nodes if node.id in first.nodes]
+    path, evidence = _support(ends, source)
+    answers = tuple(FoundAnswer(source.node(end.node).name, end.node, score) for end in ends)
+    plan = f"{'last' if order.largest else 'first'} by {first.relation} of {', '.join(node.name for node in nodes)}"
+    return GraphAnswer(question, answers, False, plan, path, evidence, score, time.perf_counter() - start, f"by {plan}")
 
 
 def _given(question: str, said: Verdict, source: FactSource, seconds: float) -> GraphAnswer:

@@ -55,7 +55,8 @@ FILLERS: Final = _words(
     "ever still yet up out off over down please tell give show name list find know get got let say said call called "
     "different various main primary etc often thing things something "
     "someone anyone everybody anybody somebody full real exactly exact currently now actually listed considered "
-    "first second third fourth last former late eldest oldest youngest "
+    "first second third fourth last former late eldest oldest youngest earliest latest newest recent "
+    "earlier later newer largest biggest smallest longest shortest larger bigger smaller longer shorter "
     "credited named known mentioned following ' ’ 's ’s"
 )
 KINDS: Final = _words("kind kinds type types sort sorts style styles")
