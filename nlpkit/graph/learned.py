@@ -20,6 +20,8 @@ SURE: Final = 0.8
 N_WALKED: Final = 10
 RULES: Final = 1.0
 """What a point of the untrained ranker's total adds to the log-odds of a plan that words name."""
+FOREIGN: Final = 0.1
+"""What log-odds weigh on a graph that has none of the relations learnt; chosen by MetaQA's dev questions."""
 BEHIND: Final = 4.0
 """As many points behind the untrained ranker's first, a plan has nothing added."""
 
@@ -107,8 +109,8 @@ def _named(
         return {}
     steps = list(totals)
     alike = words.plan_vectors(steps) @ vector
-    best = max(totals.values())
+    best, weight = max(totals.values()), 1.0 if known else FOREIGN
     return {
-        s: known.get(s, float(odds)) + RULES * max(0.0, BEHIND - best + totals[s])
+        s: known.get(s, weight * float(odds)) + RULES * max(0.0, BEHIND - best + totals[s])
         for s, odds in zip(steps, alike, strict=True)
     }
