@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -135,13 +135,21 @@ def lessons(
             for steps, f1 in _plans(document, topic, source, walker).items():
                 worth[steps] = worth.get(steps, 0.0) + f1 / len(some)
         words = wordings(kit)
-        likely = {steps: f1 for steps, f1 in worth.items() if f1 >= LEAST_WORTH}
+        likely = {steps: f1 for steps, f1 in worth.items() if f1 >= LEAST_WORTH and not _detour(steps, worth)}
         choices = tuple(Choice(name_of(s), words.parts(s), f1) for s, f1 in likely.items())
         if choices:
             taught.append(replace(some[0][0], text=text, metadata={"choices": choices}))
         if progress:
             progress(n, len(alike))
     return taught
+
+
+def _detour(steps: tuple[Step, ...], worth: Mapping[tuple[Step, ...], float]) -> bool:
+    """Tell whether a chain goes there, back and there again for nothing that going there once does not give."""
+    for n in range(len(steps) - 2):
+        if steps[n] == steps[n + 1].back == steps[n + 2]:
+            return worth.get(steps[:n] + steps[n + 2 :], 0.0) >= worth[steps]
+    return False
 
 
 def _masked(document: Document, source: FactSource, kit: Extractor) -> tuple[str, Topic] | None:

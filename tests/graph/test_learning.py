@@ -60,6 +60,12 @@ def test_what_is_right_by_accident_loses_to_what_all_bear_out():
     assert worths(lesson)["+starred_actors / -starred_actors"] == 0.5
 
 
+def test_there_and_back_and_there_again_is_no_plan_of_its_own():
+    (lesson,) = taught(asked("who made Heat", "Michael Mann", topic="Heat"))
+    assert "+directed_by" in worths(lesson)
+    assert "+directed_by / -directed_by / +directed_by" not in worths(lesson)
+
+
 def test_a_plan_comes_with_its_words_and_those_of_its_steps():
     (lesson,) = taught(asked("whose films are like Heat", "Ali", topic="Heat"))
     choice = next(c for c in lesson.metadata["choices"] if c.name == "+directed_by / -directed_by")
